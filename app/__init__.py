@@ -1,0 +1,1 @@
+"""The command and the screens: thin, for people."""

@@ -1,0 +1,1 @@
+"""Pure functions on tables: demand and offers in, a plan and its proof out."""

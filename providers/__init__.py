@@ -1,0 +1,1 @@
+"""Where usage, prices and commitments come from: every source becomes one of three tables."""
