@@ -1,0 +1,392 @@
+"""The three tables that everything speaks, Usage, Offers and Commitments, and the checks on them.
+
+Money is in USD unless a `currency` column says otherwise, times are UTC, an hour is named by its start, and a column
+name carries its unit. Extra columns are kept. A frame that has passed `checked` has every column of its table with the
+right type, a value wherever the table has a default, and its rows sorted by the key.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import polars as pl
+
+TIME = pl.Datetime("us", "UTC")
+PAY_AS_YOU_GO = ("on_demand", "spot")
+HELD = ("reserved", "savings_plan", "cud", "capacity_block", "contract", "flex")
+SPEND = ("spend_floor",)
+PURCHASE_OPTIONS = PAY_AS_YOU_GO + HELD + SPEND
+STATUSES = ("list", "quote", "accepted", "declined")
+
+
+class InputError(Exception):
+    """Something that was given cannot be used: what, where, and what to do about it."""
+
+    def __init__(self, where: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{where}: {problem}; {remedy}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostic:
+    """Something found on the way that a person should know; the work went on."""
+
+    level: Literal["note", "warning"]
+    code: str
+    message: str
+    hint: str = ""
+    where: str = ""
+
+
+class Rule(NamedTuple):
+    """A condition that every filled cell, or every row, must meet; rows where `holds` is null pass."""
+
+    holds: Callable[[str], pl.Expr]
+    problem: str
+    remedy: str
+
+
+def _at_least_zero(name: str) -> pl.Expr:
+    return pl.col(name) >= 0
+
+
+def _above_zero(name: str) -> pl.Expr:
+    return pl.col(name) > 0
+
+
+NOT_NEGATIVE = Rule(_at_least_zero, "is negative", "a quantity or a price is 0 or more")
+POSITIVE = Rule(_above_zero, "is not above 0", "give a value above 0, or leave the cell empty")
+SHARE = Rule(lambda name: pl.col(name).is_between(0, 1), "is not between 0 and 1", "give a share such as 0.25")
+ON_THE_HOUR = Rule(
+    lambda name: pl.col(name).dt.truncate("1h") == pl.col(name),
+    "is not on the hour",
+    "name each hour by its start, such as 2026-04-01T13:00:00Z",
+)
+FINITE = Rule(lambda name: pl.col(name).is_finite(), "is not a finite number", "give a number, or leave the cell empty")
+
+
+def _one_of(values: tuple[str, ...]) -> Rule:
+    known = ", ".join(values)
+    return Rule(lambda name: pl.col(name).is_in(list(values)), "is not a known value", f"use one of {known}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of a table: its type, what its cells must meet, and what an empty cell means."""
+
+    name: str
+    dtype: pl.DataType
+    required: bool = False
+    default: str | float | bool | None = None
+    rules: tuple[Rule, ...] = ()
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table's columns, the columns that name a row, and the rules that span columns (named by their main column)."""
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    row_rules: tuple[tuple[str, Rule], ...] = ()
+
+
+def _text(name: str, about: str, *, required: bool = False, default: str | None = None) -> Column:
+    return Column(name=name, dtype=pl.String(), required=required, default=default, about=about)
+
+
+def _number(
+    name: str, about: str, rule: Rule = NOT_NEGATIVE, *, required: bool = False, default: float | None = None
+) -> Column:
+    return Column(name=name, dtype=pl.Float64(), required=required, default=default, rules=(FINITE, rule), about=about)
+
+
+def _choice(
+    name: str, values: tuple[str, ...], about: str, *, required: bool = False, default: str | None = None
+) -> Column:
+    rules = (_one_of(values),)
+    return Column(name=name, dtype=pl.String(), required=required, default=default, rules=rules, about=about)
+
+
+def _time(name: str, about: str, *, required: bool = False, rules: tuple[Rule, ...] = ()) -> Column:
+    return Column(name=name, dtype=TIME, required=required, rules=rules, about=about)
+
+
+CURRENCY = _text("currency", "ISO code of every amount in the row; one currency a plan", default="USD")
+
+USAGE = Table(
+    name="usage",
+    key=("hour", "workload", "gpu_model", "provider", "region", "purchase_option"),
+    columns=(
+        _time("hour", "start of the hour, UTC", required=True, rules=(ON_THE_HOUR,)),
+        _text("workload", "one stream of demand that is planned as a unit", required=True),
+        _text("gpu_model", "such as H100-SXM-80GB", required=True),
+        _number("gpu_hours", "allocated GPU-hours in this hour", required=True),
+        _number("gpu_hours_used", "allocated GPU-hours weighted by measured activity"),
+        _text("provider", "where it ran"),
+        _text("region", "where it ran"),
+        _text("account", "billing account"),
+        _text("cluster", "cluster"),
+        _text("namespace", "Kubernetes namespace"),
+        _text("team", "who pays"),
+        _text("project", "what for"),
+        _text("environment", "such as production"),
+        _text("instance_type", "such as p5.48xlarge"),
+        _choice("purchase_option", PURCHASE_OPTIONS, "how the capacity was bought"),
+        _text("commitment_id", "the commitment it ran on"),
+        Column(name="interruptible", dtype=pl.Boolean(), about="may run on spot; empty means no"),
+        _number("list_cost", "cost at list price"),
+        Column(name="effective_cost", dtype=pl.Float64(), rules=(FINITE,), about="amortised cost after discounts"),
+        Column(name="billed_cost", dtype=pl.Float64(), rules=(FINITE,), about="cost as invoiced"),
+        _choice("granularity", ("hour", "day"), "day: the row is a whole day's GPU-hours", default="hour"),
+        _text("source", "which export the row came from"),
+        CURRENCY,
+    ),
+)
+
+_LIMITS_IN_ORDER = Rule(
+    lambda _: pl.col("min_gpus") <= pl.col("max_gpus"),
+    "is above max_gpus",
+    "a minimum may not exceed the maximum: correct one of the two",
+)
+_WINDOW_IN_ORDER = Rule(
+    lambda _: pl.col("start") < pl.col("end"), "is not before end", "an offer must start before it ends"
+)
+_MAX_HOLDS_A_LOT = Rule(
+    lambda _: pl.col("max_gpus") >= pl.col("lot_gpus"),
+    "is smaller than lot_gpus",
+    "raise max_gpus to at least one lot, or correct the lot",
+)
+_NO_HOLDING_PRICE = Rule(
+    lambda _: pl.when(pl.col("purchase_option").is_in(list(PAY_AS_YOU_GO))).then(
+        pl.col("holding_usd_per_gpu_hour") == 0
+    ),
+    "is not 0 for capacity that is paid as it is used",
+    "put the price of on_demand and spot into usage_usd_per_gpu_hour",
+)
+_NO_USAGE_PRICE = Rule(
+    lambda _: pl.when(pl.col("purchase_option").is_in(["reserved", "contract", "capacity_block"])).then(
+        pl.col("usage_usd_per_gpu_hour") == 0
+    ),
+    "is not 0 for capacity that is paid whether used or not",
+    "put the price into holding_usd_per_gpu_hour, or use purchase_option flex for a two-part price",
+)
+
+_OFFER_COLUMNS = (
+    _text("provider", "who sells it", required=True),
+    _text("gpu_model", "such as H100-SXM-80GB", required=True),
+    _choice("purchase_option", PURCHASE_OPTIONS, "what kind of tariff it is", required=True),
+    _number("holding_usd_per_gpu_hour", "price of having one GPU for an hour, used or not", required=True),
+    _number("usage_usd_per_gpu_hour", "price of using one GPU for an hour", required=True),
+    _text("region", "where; empty means anywhere the provider is"),
+    _text("instance_type", "node shape"),
+    _number("gpus_per_node", "GPUs of one node", POSITIVE, default=1.0),
+    _number("term_months", "length of the commitment", POSITIVE),
+    _time("start", "first hour it can serve; empty means now"),
+    _time("end", "first hour it no longer serves; empty means start plus term, or as long as the plan"),
+    _number("lot_gpus", "sold in whole multiples of this; empty means any amount", POSITIVE),
+    _number("min_gpus", "least that can be bought, if any is", default=0.0),
+    _number("max_gpus", "most that can be bought; for on_demand and spot, most in use at once"),
+    _number("upfront_share", "share of the whole commitment that is paid at the start", SHARE, default=0.0),
+    _number("mean_hours_between_interruptions", "spot: how long a node runs before it is taken away", POSITIVE),
+    _number("restart_hours", "spot: time to come back after an interruption", default=0.0),
+    _number("checkpoint_hours", "spot: time between two checkpoints", POSITIVE),
+    _number("checkpoint_cost_hours", "spot: time that one checkpoint costs", default=0.0),
+    _number("salvage_usd_per_gpu_hour", "what unused capacity can be resold for"),
+    _text("eligible_gpu_models", "further GPU models that the tariff covers"),
+    _choice("status", STATUSES, "list price, or where a negotiation stands", default="list"),
+    _text("as_of", "the day the price was true"),
+    _text("source", "where the price was read"),
+    _text("note", "anything else"),
+    CURRENCY,
+)
+_OFFER_RULES = (
+    ("min_gpus", _LIMITS_IN_ORDER),
+    ("max_gpus", _MAX_HOLDS_A_LOT),
+    ("start", _WINDOW_IN_ORDER),
+    ("holding_usd_per_gpu_hour", _NO_HOLDING_PRICE),
+    ("usage_usd_per_gpu_hour", _NO_USAGE_PRICE),
+)
+
+OFFERS = Table(
+    name="offers",
+    key=("offer_id",),
+    columns=(_text("offer_id", "its name in every report", required=True), *_OFFER_COLUMNS),
+    row_rules=_OFFER_RULES,
+)
+
+COMMITMENTS = Table(
+    name="commitments",
+    key=("commitment_id",),
+    columns=(
+        _text("commitment_id", "its name in every report", required=True),
+        _text("offer_id", "the offer it was bought from"),
+        *_OFFER_COLUMNS,
+        _number("gpus", "how many GPUs are owned"),
+        _number("usd_per_hour", "spend that is owned, for a commitment in dollars"),
+    ),
+    row_rules=(
+        *_OFFER_RULES,
+        (
+            "gpus",
+            Rule(
+                lambda _: pl.col("gpus").is_not_null() | pl.col("usd_per_hour").is_not_null(),
+                "is empty, and so is usd_per_hour",
+                "say how many GPUs, or how many dollars an hour, are committed",
+            ),
+        ),
+    ),
+)
+
+
+def checked(frame: pl.DataFrame, table: Table, *, where: str) -> pl.DataFrame:
+    """Return the frame as a valid `table`: typed, defaults filled in, sorted by its key.
+
+    Raises:
+        InputError: names `where`, the column and the first offending row (rows count from 1, a header not counted).
+    """
+    if frame.is_empty():
+        raise InputError(where, f"has no rows of {table.name}", "give a file with at least one row")
+    _require_columns(frame, table, where=where)
+    typed = frame.select(_typed(frame, column, where=where) for column in table.columns)
+    extra = frame.drop(typed.columns, strict=False)
+    full = pl.concat([typed, extra], how="horizontal") if extra.width else typed
+    _check_cells(frame, full, table, where=where)
+    full = full.with_columns(
+        pl.col(column.name).fill_null(column.default) for column in table.columns if column.default is not None
+    )
+    for name, rule in table.row_rules:
+        _refuse_rows(full, ~rule.holds(name), name, rule, where=where)
+    _refuse_duplicates(full, table, where=where)
+    _refuse_mixed_currencies(full, where=where)
+    return full.sort(table.key, nulls_last=True, maintain_order=True)
+
+
+def currency_of(frames: Iterable[pl.DataFrame]) -> str:
+    """Return the one currency of all the frames.
+
+    Raises:
+        InputError: when two are in use; converting is left to whoever knows the rate.
+    """
+    found = sorted({code for frame in frames for code in frame["currency"].unique()})
+    if len(found) > 1:
+        raise InputError("inputs", f"mix the currencies {' and '.join(found)}", "convert them to one currency first")
+    return found[0] if found else "USD"
+
+
+def _require_columns(frame: pl.DataFrame, table: Table, *, where: str) -> None:
+    missing = [column.name for column in table.columns if column.required and column.name not in frame.columns]
+    if missing:
+        need = ", ".join(column.name for column in table.columns if column.required)
+        raise InputError(where, f"has no column {missing[0]}", f"a table of {table.name} needs {need}")
+
+
+def _typed(frame: pl.DataFrame, column: Column, *, where: str) -> pl.Series:
+    if column.name not in frame.columns:
+        return pl.Series(column.name, [None] * frame.height, dtype=column.dtype)
+    given = frame[column.name]
+    if given.dtype == pl.String:
+        given = given.replace("", None)
+    try:
+        cast = _cast(given, column.dtype)
+    except pl.exceptions.PolarsError:
+        raise InputError(where, f"column {column.name} has type {given.dtype}", f"it must be {_kind(column)}") from None
+    bad = cast.is_null() & given.is_not_null()
+    if bad.any():
+        row = int(bad.arg_max() or 0)
+        problem = f"column {column.name}, row {row + 1}: {_shown(given[row])} is not {_kind(column)}"
+        raise InputError(where, problem, "correct the value, or leave the cell empty if it may be")
+    return cast.alias(column.name)
+
+
+def _cast(given: pl.Series, dtype: pl.DataType) -> pl.Series:
+    if dtype == TIME:
+        return _times(given)
+    if dtype == pl.Boolean and given.dtype == pl.String:
+        words = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
+        return given.str.to_lowercase().replace_strict(words, default=None, return_dtype=pl.Boolean)
+    if given.dtype == pl.String:
+        given = given.str.strip_chars()
+    return given.cast(dtype, strict=False)
+
+
+def _times(given: pl.Series) -> pl.Series:
+    """Read ISO 8601, with or without an offset; a time without one is UTC."""
+    if given.dtype.is_temporal():
+        naive = given.cast(pl.Datetime("us")) if given.dtype == pl.Date else given
+        zone = getattr(naive.dtype, "time_zone", None)
+        zoned = naive.dt.convert_time_zone("UTC") if zone else naive.dt.replace_time_zone("UTC")
+        return zoned.cast(TIME)
+    if given.dtype != pl.String:
+        return given.cast(pl.String).str.to_datetime("!", strict=False, time_zone="UTC", time_unit="us")
+    text = (
+        pl.col("t")
+        .str.strip_chars()
+        .str.replace(r"(?i)\s*(z|utc)$", "+00:00")
+        .str.replace(r"^(\S+) (\S+)", "${1}T${2}")
+    )
+    with_offset = ["%Y-%m-%dT%H:%M:%S%.f%:z", "%Y-%m-%dT%H:%M%:z"]
+    without = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"]
+    times = {form: text.str.to_datetime(form, strict=False, time_unit="us") for form in with_offset + without}
+    readings = [times[form].dt.convert_time_zone("UTC") for form in with_offset]
+    readings += [times[form].dt.replace_time_zone("UTC") for form in without]
+    readings += [text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")]
+    return given.to_frame("t").select(pl.coalesce(readings))["t"]
+
+
+def _check_cells(raw: pl.DataFrame, frame: pl.DataFrame, table: Table, *, where: str) -> None:
+    for column in table.columns:
+        if column.required:
+            gone = Rule(lambda name: pl.col(name).is_not_null(), "is empty", _remedy_for_empty(column))
+            _refuse_rows(frame, ~gone.holds(column.name), column.name, gone, where=where)
+        if column.name in raw.columns:
+            for rule in column.rules:
+                _refuse_rows(frame, ~rule.holds(column.name), column.name, rule, where=where)
+
+
+def _remedy_for_empty(column: Column) -> str:
+    if "usd" in column.name:
+        return "a missing price is not 0: give the price, or take the row out"
+    return "fill it in, or take the row out"
+
+
+def _refuse_rows(frame: pl.DataFrame, broken: pl.Expr, name: str, rule: Rule, *, where: str) -> None:
+    rows = frame.select(broken.fill_null(value=False).alias("broken"))["broken"]
+    if rows.any():
+        row = int(rows.arg_max() or 0)
+        value = frame[name][row]
+        shown = "" if value is None else f"{_shown(value)} "
+        raise InputError(where, f"column {name}, row {row + 1}: {shown}{rule.problem}", rule.remedy)
+
+
+def _refuse_duplicates(frame: pl.DataFrame, table: Table, *, where: str) -> None:
+    again = ~frame.select(pl.struct(table.key).is_first_distinct().alias("first"))["first"]
+    if again.any():
+        row = int(again.arg_max() or 0)
+        key = ", ".join(_shown(frame[name][row]) for name in table.key if frame[name][row] is not None)
+        problem = f"column {table.key[0]}, row {row + 1}: {key} stands in an earlier row too"
+        raise InputError(where, problem, f"each {' + '.join(table.key)} may stand once: merge or remove the rows")
+
+
+def _refuse_mixed_currencies(frame: pl.DataFrame, *, where: str) -> None:
+    codes = frame["currency"].unique().sort().to_list()
+    if len(codes) > 1:
+        row = int((frame["currency"] != frame["currency"][0]).arg_max() or 0)
+        problem = (
+            f"column currency, row {row + 1}: {_shown(frame['currency'][row])} after {_shown(frame['currency'][0])}"
+        )
+        raise InputError(where, problem, "convert the file to one currency first")
+
+
+def _kind(column: Column) -> str:
+    kinds = {
+        pl.Float64(): "a number",
+        TIME: "a time such as 2026-04-01T13:00:00Z",
+        pl.Boolean(): "true or false",
+    }
+    return kinds.get(column.dtype, "text")
+
+
+def _shown(value: object) -> str:
+    text = f"{value:%Y-%m-%dT%H:%M:%SZ}" if hasattr(value, "strftime") else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
