@@ -1,0 +1,111 @@
+"""Who is served by what: a solution's pools and classes taken apart again into tariffs and streams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from optimizer.problem import Floats, Ints, Problem, sum_by
+from optimizer.reduce import Part
+from optimizer.solve import PartSolution, Solution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatch:
+    """GPU-hours over the horizon.
+
+    gpu_hours[w, o]: of tariff o, used by stream w. used[o]: their sum. held[o]: GPU-hours paid for, used or not, 0 for
+    pay-as-you-go. cost[o]: $ paid to each tariff. first_gpu[o]: how many GPUs of its pool are filled before it.
+    """
+
+    gpu_hours: Floats
+    used: Floats
+    held: Floats
+    cost: Floats
+    first_gpu: Floats
+
+
+def dispatch_of(solution: Solution) -> Dispatch:
+    """Take the solution apart: a class in proportion to demand, a pool in the order of `filling_order`."""
+    problem = solution.problem
+    gpu_hours = np.zeros((len(problem.demand), len(problem.usage)))
+    first_gpu = np.zeros(len(problem.usage))
+    for solved in solution.parts:
+        needs = [_needs(problem, solved.part, members) for members in solved.part.members]
+        for supply, tariffs in enumerate(solved.part.supply_tariffs):
+            order = filling_order(problem, tariffs)
+            first_gpu[order] = np.cumsum(solution.quantities[order]) - solution.quantities[order]
+            _add_supply(gpu_hours, solution, solved, supply, order, needs)
+    used = gpu_hours.sum(axis=0)
+    held = np.where(problem.held, solution.quantities * problem.hours, 0.0)
+    return Dispatch(
+        gpu_hours=gpu_hours,
+        used=used,
+        held=held,
+        cost=problem.holding * held + problem.usage * used,
+        first_gpu=first_gpu,
+    )
+
+
+def used_of(solution: Solution) -> Floats:
+    """Return the GPU-hours used of each tariff over the horizon, without saying by whom."""
+    used = np.zeros(len(solution.quantities))
+    for solved in solution.parts:
+        part = solved.part
+        for supply, tariffs in enumerate(part.supply_tariffs):
+            drawn = solved.served[part.pair_supply == supply].sum(axis=0)
+            order = filling_order(solution.problem, tariffs)
+            used[order] += _shares(solution, part, drawn, order) @ (drawn * part.weight)
+    return used
+
+
+def spend_of(solution: Solution) -> Floats:
+    """Return $ paid to each tariff over the horizon."""
+    problem = solution.problem
+    held = np.where(problem.held, solution.quantities * problem.hours, 0.0)
+    return np.asarray(problem.holding * held + problem.usage * used_of(solution))
+
+
+def filling_order(problem: Problem, tariffs: Ints) -> Ints:
+    """Order the tariffs of a pool: what is had in any case first, then the cheapest to hold.
+
+    A pool's tariffs serve the same hours at the same usage price, so the order moves no cost; it only says whose GPUs
+    are the idle ones.
+    """
+    return tariffs[np.lexsort((tariffs, problem.holding[tariffs], np.isnan(problem.pinned[tariffs])))]
+
+
+def _add_supply(
+    gpu_hours: Floats, solution: Solution, solved: PartSolution, supply: int, order: Ints, needs: list[Floats]
+) -> None:
+    part = solved.part
+    ways = np.flatnonzero(part.pair_supply == supply)
+    drawn = solved.served[ways].sum(axis=0)
+    if not drawn.any():
+        return
+    shares = _shares(solution, part, drawn, order)
+    for way in ways:
+        members = part.members[part.pair_class[way]]
+        need = part.demand[part.pair_class[way]]
+        per_need = np.divide(solved.served[way], need, out=np.zeros_like(need), where=need > 0)
+        gpu_hours[np.ix_(members, order)] += needs[part.pair_class[way]] @ (per_need * shares).T
+
+
+def _shares(solution: Solution, part: Part, drawn: Floats, order: Ints) -> Floats:
+    """Return the share of what is drawn from a supply in each slot that each of its tariffs gives."""
+    problem = solution.problem
+    if not problem.held[order[0]]:
+        return np.ones((1, len(drawn)))
+    first = np.unique(part.slot_of, return_index=True)[1]
+    capacity = solution.quantities[order, None] * problem.running[order][:, first]
+    before = np.cumsum(capacity, axis=0) - capacity
+    given = np.clip(drawn - before, 0.0, capacity)
+    given[-1] += drawn - given.sum(axis=0)  # the solver's tolerance, so that nothing served goes missing
+    return np.divide(given, drawn, out=np.zeros_like(given), where=drawn > 0)
+
+
+def _needs(problem: Problem, part: Part, members: Ints) -> Floats:
+    """Return GPU-hours of demand over the horizon of each member in each merged slot."""
+    slots = len(part.weight)
+    return np.array([sum_by(part.slot_of, problem.weight * problem.demand[member], slots) for member in members])

@@ -1,0 +1,302 @@
+"""A solution as a plan that a person can read and check: purchases, what serves what, figures and reasons."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+
+from optimizer.baseline import billed_cost, on_demand_rates
+from optimizer.conflict import conflict_in
+from optimizer.demand import Demand, Horizon, WorkloadRule, demand_of, usage_hours
+from optimizer.dispatch import Dispatch, dispatch_of
+from optimizer.limits import Limits
+from optimizer.problem import Problem, problem_of
+from optimizer.reasons import break_even, shares_cost, why_buy, why_first, why_price
+from optimizer.solve import InfeasibleError, Memory, Solution, solve
+from optimizer.tariffs import Tariff, changes_in, tariffs_of
+from optimizer.walkaway import Verdict, walk_away
+from providers.tables import Diagnostic
+
+PROVEN = 1e-6  # relative gap below which a plan is called optimal
+DUST = 1e-6  # GPU-hours over a whole horizon: the solver's tolerance, not a service
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """Everything a plan follows from; the same inputs give the same plan.
+
+    usage, offers, commitments: checked tables. months: length of the horizon, None for exactly the hours of the
+    history. now: the time at which a horizon of months begins.
+    """
+
+    usage: pl.DataFrame
+    offers: pl.DataFrame
+    commitments: pl.DataFrame | None
+    rules: tuple[WorkloadRule, ...]
+    limits: Limits
+    months: float | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purchase:
+    """Capacity to buy, or owned already; money in $, rates in $ per GPU-hour.
+
+    cost: what it costs over the horizon, usage included. upfront, total_commitment: paid at the start, and over the
+    whole term, which may outlast the horizon. utilization: share of the paid hours that are used.
+    break_even_utilization: the share from which it beats paying as you go, None where nothing else could serve.
+    """
+
+    tariff: Tariff
+    gpus: float
+    lots: float | None
+    cost: float
+    upfront: float
+    total_commitment: float
+    utilization: float
+    break_even_utilization: float | None
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """GPU-hours of one tariff that serve one workload over the horizon, and what they cost, idle hours shared in."""
+
+    workload: str
+    tariff: Tariff
+    gpu_hours: float
+    cost: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuoteValue:
+    """What one quote is worth, and why; headroom: $ between walk-away and quoted price over block and term.
+
+    Prices are None where there is none, because no plan can do without the quote, or none can have it.
+    """
+
+    tariff: Tariff
+    gpus: float | None
+    quoted: float
+    walk_away: float | None
+    next_gpu: float | None
+    error: float
+    headroom: float | None
+    verdict: Verdict
+    because: str
+    next_because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """Totals over the hours planned; money in $, shares between 0 and 1, None where unknown.
+
+    cost includes existing_commitment_cost. coverage: share of the demand, at on-demand prices, served by commitments.
+    utilization: share of the committed hours, old and new, that are used. total_commitment: of the purchases.
+    """
+
+    hours: float
+    gpu_hours: float
+    cost: float
+    existing_commitment_cost: float
+    on_demand_cost: float | None
+    current_cost: float | None
+    savings: float | None
+    effective_savings_rate: float | None
+    coverage: float | None
+    utilization: float | None
+    upfront: float
+    total_commitment: float
+    lower_bound: float
+    gap: float
+    solver_turns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The plan, its evidence and what to know about it."""
+
+    horizon: Horizon
+    summary: Summary
+    purchases: tuple[Purchase, ...]
+    commitments: tuple[Purchase, ...]
+    mix: tuple[Service, ...]
+    walk_away: tuple[QuoteValue, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def plan_of(inputs: Inputs, memory: Memory | None = None) -> Plan:
+    """Solve the inputs and explain the solution.
+
+    Args:
+        inputs: what to plan.
+        memory: what earlier plans of the same session solved, so that an edit costs only what it touches.
+
+    Raises:
+        InfeasibleError: with the workloads, hours and limits in conflict.
+    """
+    memory = Memory() if memory is None else memory
+    stated = stated_of(inputs)
+    return _explained(inputs, stated, solved(stated, memory), memory)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """The inputs as numbers, with the names that go with them."""
+
+    horizon: Horizon
+    demand: Demand
+    tariffs: tuple[Tariff, ...]
+    problem: Problem
+    found: tuple[Diagnostic, ...]
+
+
+def stated_of(inputs: Inputs) -> Stated:
+    """Write the inputs as the program of design section 5."""
+    horizon = Horizon.of(usage_hours(inputs.usage), months=inputs.months, now=inputs.now)
+    tariffs, found = tariffs_of(inputs.offers, inputs.commitments, horizon=horizon, limits=inputs.limits)
+    demand = demand_of(inputs.usage, rules=inputs.rules, horizon=horizon, changes=changes_in(tariffs))
+    problem = problem_of(demand, tariffs, inputs.limits)
+    return Stated(horizon=horizon, demand=demand, tariffs=tariffs, problem=problem, found=tuple(found))
+
+
+def solved(stated: Stated, memory: Memory) -> Solution:
+    """Solve, or say why there is no plan."""
+    try:
+        return solve(stated.problem, memory)
+    except InfeasibleError:
+        raise InfeasibleError(conflict_in(stated.problem, stated.demand, stated.tariffs)) from None
+
+
+def _explained(inputs: Inputs, stated: Stated, solution: Solution, memory: Memory) -> Plan:
+    dispatch = dispatch_of(solution)
+    held = [_purchase(stated, solution, dispatch, index) for index in map(int, np.flatnonzero(solution.quantities > 0))]
+    bought = tuple(purchase for purchase in held if purchase.tariff.owned is None)
+    rates = on_demand_rates(inputs.usage, stated.demand, stated.tariffs, stated.problem)
+    summary = _summary(inputs, stated, solution, dispatch, rates)
+    return Plan(
+        horizon=stated.horizon,
+        summary=replace(
+            summary,
+            upfront=sum(purchase.upfront for purchase in bought),
+            total_commitment=sum(purchase.total_commitment for purchase in bought),
+        ),
+        purchases=bought,
+        commitments=tuple(purchase for purchase in held if purchase.tariff.owned is not None),
+        mix=_mix(stated, dispatch),
+        walk_away=tuple(
+            _quote_value(stated, solution, index, memory)
+            for index, tariff in enumerate(stated.tariffs)
+            if tariff.status == "quote"
+        ),
+        diagnostics=(*stated.found, *_unproven(solution)),
+    )
+
+
+def _unproven(solution: Solution) -> list[Diagnostic]:
+    if solution.gap <= PROVEN:
+        return []
+    message = f"the plan is within {solution.gap:.1e} of the lower bound, which is not proof that it is the cheapest"
+    return [Diagnostic(level="warning", code="gap", message=message)]
+
+
+def _purchase(stated: Stated, solution: Solution, dispatch: Dispatch, index: int) -> Purchase:
+    tariff, problem = stated.tariffs[index], stated.problem
+    count, paid = float(solution.quantities[index]), float(dispatch.held[index])
+    utilization = float(dispatch.used[index]) / paid if paid else 0.0
+    hours = float(problem.hours[index])
+    return Purchase(
+        tariff=tariff,
+        gpus=count,
+        lots=count / tariff.lot if tariff.lot else None,
+        cost=float(dispatch.cost[index]),
+        upfront=float(problem.upfront[index]) * count,
+        total_commitment=tariff.holding * (tariff.term_hours or hours) * count,
+        utilization=utilization,
+        break_even_utilization=break_even(problem, dispatch, index)[0],
+        because=why_buy(
+            stated.tariffs,
+            problem,
+            dispatch,
+            index,
+            utilization=utilization,
+            horizon_hours=float(problem.weight.sum()),
+        ),
+    )
+
+
+def _mix(stated: Stated, dispatch: Dispatch) -> tuple[Service, ...]:
+    costs = shares_cost(stated.problem, dispatch)
+    found: dict[tuple[str, int], tuple[float, float]] = {}
+    for stream, tariff in zip(*np.nonzero(dispatch.gpu_hours > DUST), strict=True):
+        key = (stated.demand.streams[stream].workload, int(tariff))
+        gpu_hours, cost = found.get(key, (0.0, 0.0))
+        found[key] = (
+            gpu_hours + float(dispatch.gpu_hours[stream, tariff]),
+            cost + float(costs[stream, tariff]),
+        )
+    return tuple(
+        Service(workload=workload, tariff=stated.tariffs[index], gpu_hours=gpu_hours, cost=cost)
+        for (workload, index), (gpu_hours, cost) in sorted(found.items())
+    )
+
+
+def _quote_value(stated: Stated, solution: Solution, index: int, memory: Memory) -> QuoteValue:
+    tariff, problem = stated.tariffs[index], stated.problem
+    found = walk_away(problem, index, block=tariff.block, best=solution, memory=memory)
+    hours = tariff.term_hours or float(problem.hours[index])
+    return QuoteValue(
+        tariff=tariff,
+        gpus=found.block,
+        quoted=found.quoted,
+        walk_away=found.price,
+        next_gpu=found.next_gpu,
+        error=found.error,
+        headroom=None
+        if found.block is None or found.price is None
+        else (found.price - found.quoted) * found.block * hours,
+        verdict=found.verdict,
+        because=why_price(stated.tariffs, found),
+        next_because=why_first(stated.tariffs, found),
+    )
+
+
+def _summary(
+    inputs: Inputs,
+    stated: Stated,
+    solution: Solution,
+    dispatch: Dispatch,
+    rates: dict[tuple[str, str], float],
+) -> Summary:
+    problem = stated.problem
+    owned = np.array([tariff.owned is not None for tariff in stated.tariffs], dtype=bool)
+    needed = problem.demand @ problem.weight
+    prices = np.array([rates.get((stream.workload, stream.gpu_model), math.nan) for stream in stated.demand.streams])
+    on_demand = float(needed[needed > 0] @ prices[needed > 0])
+    reference = None if math.isnan(on_demand) else on_demand
+    billed = billed_cost(inputs.usage)
+    held = float(dispatch.held.sum())
+    covered = (dispatch.gpu_hours * problem.rates)[:, problem.held].sum(axis=1)
+    basis = np.ones(len(needed)) if reference is None else np.nan_to_num(prices)
+    savings = None if reference is None else reference - solution.cost
+    return Summary(
+        hours=float(problem.weight.sum()),
+        gpu_hours=problem.demanded,
+        cost=solution.cost,
+        existing_commitment_cost=float((problem.holding * dispatch.held)[owned].sum()),
+        on_demand_cost=reference,
+        current_cost=None if billed is None else billed * float(problem.weight.sum()) / len(usage_hours(inputs.usage)),
+        savings=savings,
+        effective_savings_rate=savings / reference if savings is not None and reference else None,
+        coverage=float(covered @ basis / (needed @ basis)) if needed @ basis > 0 else None,
+        utilization=float(dispatch.used[problem.held].sum()) / held if held else None,
+        upfront=0.0,
+        total_commitment=0.0,
+        lower_bound=solution.lower_bound,
+        gap=solution.gap,
+        solver_turns=sum(part.turns for part in solution.parts),
+    )

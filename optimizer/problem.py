@@ -1,0 +1,126 @@
+"""What a plan has to decide, in numbers: the data of the program of design section 5, one array a symbol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from optimizer.demand import Demand
+from optimizer.limits import Limits
+from optimizer.tariffs import Tariff
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
+
+def sum_by(label: Ints, values: Floats, count: int = 0) -> Floats:
+    """Sum the values that share a label: result[i] is the sum over label == i, for at least `count` labels."""
+    return np.asarray(np.bincount(label, values, count), dtype=float)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """W streams, O tariffs and T slots.
+
+    demand[w, t]: GPU-hours needed in each of the weight[t] hours of the slot; demanded: their sum over the horizon.
+    rates[w, o]: how much of the stream's demand one GPU-hour of the tariff serves, 0 where it may not.
+    running[o, t]: whether the tariff is in force; hours[o]: in how many hours of the horizon it is.
+    holding[o], usage[o]: $ per GPU-hour of having it and of using it.
+    lot[o]: 0 for any amount. minimum[o], maximum[o]: GPUs, the maximum infinite where there is none.
+    pinned[o]: GPUs that are had in any case (owned, accepted, or asked about); NaN where the plan decides.
+    upfront[o]: $ paid at the start per GPU bought. held[o], spot[o]: kind. provider[o]: name.
+    """
+
+    demand: Floats
+    demanded: float
+    weight: Floats
+    rates: Floats
+    running: Bools
+    hours: Floats
+    holding: Floats
+    usage: Floats
+    lot: Floats
+    minimum: Floats
+    maximum: Floats
+    pinned: Floats
+    upfront: Floats
+    held: Bools
+    spot: Bools
+    provider: npt.NDArray[np.str_]
+    limits: Limits
+
+    @property
+    def coupled(self) -> bool:
+        """Whether a limit ties GPU families together that share no workload and no offer."""
+        limits = self.limits
+        return bool(limits.providers) or min(limits.spot, limits.committed, limits.upfront_usd) < np.inf
+
+    @property
+    def unit_price(self) -> Floats:
+        """Usage $ per GPU-hour of demand of each stream at each tariff; infinite where it may not run."""
+        prices = np.full_like(self.rates, np.inf)
+        return np.divide(self.usage, self.rates, out=prices, where=self.rates > 0)
+
+    @property
+    def endless(self) -> Bools:
+        """Which tariffs always have another GPU: paid as they are used, in force in every hour, without a cap."""
+        return np.asarray(~self.held & np.isinf(self.maximum) & self.running.all(axis=1))
+
+    def with_terms(self, tariff: int, **terms: float) -> Problem:
+        """Return the same problem with other terms for one tariff: `pinned=64, holding=0` for 64 GPUs for nothing."""
+        changed = {name: getattr(self, name).copy() for name in terms}
+        for name, value in terms.items():
+            changed[name][tariff] = value
+        return replace(self, **changed)
+
+
+def problem_of(demand: Demand, tariffs: Iterable[Tariff], limits: Limits) -> Problem:
+    """Write demand, tariffs and limits as numbers."""
+    tariffs = tuple(tariffs)
+    horizon_hours = float(demand.weight.sum())
+    begins = sorted(set(demand.begins))
+    place = {time: index for index, time in enumerate(begins)}
+    slots = np.array([place[time] for time in demand.begins])
+    calendar = np.array([[tariff.runs(time) for time in begins] for tariff in tariffs], dtype=bool)
+    running = calendar.reshape(len(tariffs), len(begins))[:, slots]
+    return Problem(
+        demand=demand.gpu_hours,
+        demanded=float(demand.gpu_hours.sum(axis=0) @ demand.weight),
+        weight=demand.weight,
+        rates=np.array([[tariff.rate_for(stream) for tariff in tariffs] for stream in demand.streams], dtype=float),
+        running=running,
+        hours=running @ demand.weight,
+        holding=_column(tariff.holding for tariff in tariffs),
+        usage=_column(tariff.usage for tariff in tariffs),
+        lot=_column((tariff.lot or 0.0) if tariff.held else 0.0 for tariff in tariffs),
+        minimum=_column(tariff.minimum if tariff.held else 0.0 for tariff in tariffs),
+        maximum=_column(tariff.maximum for tariff in tariffs),
+        pinned=_column(_pinned(tariff) for tariff in tariffs),
+        upfront=_column(_upfront(tariff, horizon_hours) for tariff in tariffs),
+        held=np.array([tariff.held for tariff in tariffs], dtype=bool),
+        spot=np.array([tariff.spot for tariff in tariffs], dtype=bool),
+        provider=np.array([tariff.provider for tariff in tariffs], dtype=str),
+        limits=limits,
+    )
+
+
+def _column(values: Iterable[float]) -> Floats:
+    return np.fromiter(values, dtype=float)
+
+
+def _pinned(tariff: Tariff) -> float:
+    if tariff.owned is not None:
+        return tariff.owned
+    if tariff.status == "accepted" and tariff.held and tariff.block is not None:
+        return tariff.block
+    return np.nan
+
+
+def _upfront(tariff: Tariff, horizon_hours: float) -> float:
+    if tariff.owned is not None or not tariff.held:
+        return 0.0
+    return tariff.upfront_share * tariff.holding * (tariff.term_hours or horizon_hours)

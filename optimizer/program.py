@@ -1,0 +1,296 @@
+"""A part of the problem -> the linear program, one function a constraint.
+
+Variables, in this order: n[o], lots of each commitment (GPUs where it is sold in any amount), then x[p, k], GPU-hours
+an hour served by way p in slot k, at position O + p * K + k. GPUs of an offer are q[o] = step[o] * n[o].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from scipy.sparse import coo_array, csr_array, eye_array, hstack, kron, vstack
+
+from optimizer.problem import Bools, Floats, Ints, Problem, sum_by
+from optimizer.reduce import Part
+
+CONTINUOUS, INTEGER, SEMICONTINUOUS, SEMI_INTEGER = 0, 1, 2, 3
+SCALE = 100  # hours whose cost the master counts: 1e-6 of a dollar of them is far below a cent of a year
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """min cost·v  subject to  equal v = equal_to,  above v <= above_to,  lower <= v <= upper,  v whole where told.
+
+    The first C·K rows of `equal` are the demand of each class in each slot; the first rows of `above` are the pools
+    in each slot. `step` turns the first variables into GPUs. `limit_names` name the last rows of `above`. The cost is
+    counted in units of `unit` dollars.
+    """
+
+    cost: Floats
+    equal: csr_array
+    equal_to: Floats
+    above: csr_array
+    above_to: Floats
+    lower: Floats
+    upper: Floats
+    integrality: Ints
+    step: Floats
+    limit_names: tuple[str, ...]
+    unit: float = 1.0
+
+    @property
+    def whole(self) -> bool:
+        """Whether some quantity must be whole or nothing, which takes branch and bound."""
+        return bool((self.integrality != CONTINUOUS).any())
+
+
+def program_of(problem: Problem, part: Part) -> Program:
+    """Write the part as a program."""
+    step = np.where(problem.lot[part.offers] > 0, problem.lot[part.offers], 1.0)
+    lower, upper, integrality = quantities(problem, part, step)
+    pools = pool_rows(part, step)
+    caps, cap_to = cap_rows(part)
+    limit_rows, limit_to, names = limits(problem, part, step)
+    ways = len(part.pair_class) * len(part.weight)
+    alone = np.where(np.isnan(part.payg_cap), np.inf, part.payg_cap)[part.pair_supply]
+    return Program(
+        cost=np.r_[
+            problem.holding[part.offers] * problem.hours[part.offers] * step,
+            (part.pair_cost[:, None] * part.weight).ravel(),
+        ],
+        equal=demand_rows(part),
+        equal_to=part.demand.ravel(),
+        above=vstack([pools, caps, *limit_rows], format="csr"),
+        above_to=np.r_[np.zeros(pools.shape[0]), cap_to, limit_to],
+        lower=np.r_[lower, np.zeros(ways)],
+        upper=np.r_[upper, alone.ravel()],
+        integrality=np.r_[integrality, np.zeros(ways, dtype=np.int64)],
+        step=step,
+        limit_names=names,
+    )
+
+
+def quantities(problem: Problem, part: Part, step: Floats) -> tuple[Floats, Floats, Ints]:
+    """Bound n[o]:  n = 0 or least <= n <= most, whole where sold in lots, fixed where it is had in any case.
+
+    More than the peak of all demand is never worth paying for, which gives every quantity the finite bound that a
+    minimum needs.
+    """
+    offers = part.offers
+    pinned = problem.pinned[offers]
+    peak = part.enough[part.supply_of]
+    lot = problem.lot[offers]
+    least = _whole(problem.minimum[offers] / step, lot, np.ceil)
+    enough = np.maximum(_whole(peak / step, lot, np.ceil), least)
+    most = np.minimum(_whole(problem.maximum[offers] / step, lot, np.floor), enough)
+    impossible = least > most
+    fixed = ~np.isnan(pinned)
+    minimum = (least > 0) & ~fixed
+    whole = (lot > 0) & ~fixed
+    kind = np.select([whole & minimum, minimum, whole], [SEMI_INTEGER, SEMICONTINUOUS, INTEGER], CONTINUOUS)
+    lower = np.where(fixed, pinned / step, np.where(impossible, 0.0, least))
+    upper = np.where(fixed, pinned / step, np.where(impossible, 0.0, most))
+    return lower, upper, np.where(impossible & ~fixed, CONTINUOUS, kind).astype(np.int64)
+
+
+def demand_rows(part: Part) -> csr_array:
+    """Σ_p∈c rate[p] · x[p, k] = demand[c, k] for every class c and slot k."""
+    classes, slots, ways = len(part.demand), len(part.weight), len(part.pair_class)
+    served = coo_array((part.pair_rate, (part.pair_class, np.arange(ways))), shape=(classes, ways))
+    none = csr_array((classes * slots, len(part.offers)))
+    return hstack([none, kron(served, eye_array(slots), format="csr")], format="csr")
+
+
+def pool_rows(part: Part, step: Floats) -> csr_array:
+    """Σ_p∈s x[p, k] - Σ_o∈s running[o, k] · step[o] · n[o] <= 0 for every pool s and slot k."""
+    pools, slots = np.flatnonzero(part.pools), len(part.weight)
+    place = np.full(len(part.supply_tariffs), -1)
+    place[pools] = np.arange(len(pools))
+    offer, slot = np.nonzero(part.running)
+    row = place[part.supply_of[offer]] * slots + slot
+    given = coo_array((-step[offer], (row, offer)), shape=(len(pools) * slots, len(part.offers)))
+    return hstack([given, _draws(part, pools)], format="csr")
+
+
+def cap_rows(part: Part) -> tuple[csr_array, Floats]:
+    """Σ_p∈s x[p, k] <= cap[s, k] for pay-as-you-go with a cap that several classes draw on."""
+    users = np.bincount(part.pair_supply, minlength=len(part.supply_tariffs))
+    capped = np.flatnonzero(~part.pools & np.isfinite(part.payg_cap).any(axis=1) & (users > 1))
+    drawn = _draws(part, capped)
+    none = csr_array((drawn.shape[0], len(part.offers)))
+    return hstack([none, drawn], format="csr"), part.payg_cap[capped].ravel()
+
+
+def limits(problem: Problem, part: Part, step: Floats) -> tuple[list[csr_array], Floats, tuple[str, ...]]:
+    """Return one row for each limit that is set, its right-hand side and its name."""
+    set_limits = problem.limits
+    rows: list[tuple[str, Floats, float]] = []
+    if np.isfinite(set_limits.spot):
+        rows.append(("spot", share_row(part, problem.spot), set_limits.spot * problem.demanded))
+    for name, share in sorted(set_limits.providers.items()):
+        rows.append((f"provider.{name}", share_row(part, problem.provider == name), share * problem.demanded))
+    if np.isfinite(set_limits.committed):
+        rows.append(("committed", committed_row(problem, part, step), set_limits.committed * problem.demanded))
+    if np.isfinite(set_limits.upfront_usd):
+        rows.append(("upfront", upfront_row(problem, part, step), set_limits.upfront_usd))
+    kept = [csr_array(row.reshape(1, -1)) for _, row, _ in rows]
+    return kept, np.array([most for _, _, most in rows]), tuple(name for name, _, _ in rows)
+
+
+def share_row(part: Part, chosen: Bools) -> Floats:
+    """Σ_p∈chosen Σ_k weight[k] · rate[p] · x[p, k] <= share · demanded: a share of the demand in GPU-hours."""
+    mine = chosen[part.heads][part.pair_supply]
+    return np.concatenate([np.zeros(len(part.offers)), ((mine * part.pair_rate)[:, None] * part.weight).ravel()])
+
+
+def committed_row(problem: Problem, part: Part, step: Floats) -> Floats:
+    """Σ_o hours[o] · step[o] · n[o] <= share · demanded: what is held, old and new, used or not."""
+    held = problem.hours[part.offers] * step
+    return np.concatenate([held, np.zeros(len(part.pair_class) * len(part.weight))])
+
+
+def upfront_row(problem: Problem, part: Part, step: Floats) -> Floats:
+    """Σ_o upfront[o] · step[o] · n[o] <= cash."""
+    return np.concatenate([problem.upfront[part.offers] * step, np.zeros(len(part.pair_class) * len(part.weight))])
+
+
+def grouped(part: Part, group: Ints) -> Part:
+    """Return the part with slots merged into groups that need their mean demand.
+
+    Every plan for the slots, averaged over each group, serves the groups at the same cost, so the optimum of the
+    groups is a lower bound. A group may only join slots in which the same offers run.
+    """
+    weight = sum_by(group, part.weight)
+    first = np.unique(group, return_index=True)[1]
+    demand = np.zeros((len(part.demand), len(weight)))
+    for index, row in enumerate(part.demand):
+        demand[index] = sum_by(group, row * part.weight) / weight
+    return replace(
+        part,
+        weight=weight,
+        demand=demand,
+        running=part.running[:, first],
+        payg_cap=part.payg_cap[:, first],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """What one evaluation taught about the cost of serving, whatever is bought.
+
+    "hourly": group g costs at least base[g] + Σ_s price[s, g] · y[s, g], where y is the capacity of pool s in its
+    hours. "total": all groups together cost at least base[0] + Σ_g Σ_s price[s, g] · y[s, g]. "needed": that sum must
+    be >= 0, or some hour goes unserved.
+    """
+
+    kind: Literal["hourly", "total", "needed"]
+    base: Floats
+    price: Floats
+
+    def slope(self, part: Part) -> Floats:
+        """Return how the sum changes with each GPU of each offer of a grouped part, [o, g] or [o, 1]."""
+        each = self.price[part.supply_of] * part.running
+        return each if self.kind == "hourly" else each.sum(axis=1, keepdims=True)
+
+
+def with_cuts(program: Program, part: Part, cuts: Sequence[Cut]) -> Program:
+    """Count the cost of serving as one variable a group, held up by the group's own dispatch and by the cuts.
+
+    theta[g] >= Σ_p weight[g] · cost[p] · x[p, g], and theta[g] >= base[g] + Σ_o slope[o, g] · step[o] · n[o]. All of
+    it is counted for a few hours of the horizon, which keeps the numbers where a solver's tolerances want them.
+
+    Args:
+        program: of the grouped part.
+        part: the grouped part.
+        cuts: in the same groups.
+    """
+    groups, count = len(part.weight), len(part.offers)
+    ways, unit = len(part.pair_class), float(part.weight.sum()) / SCALE
+    serving = coo_array(
+        (
+            program.cost[count:] / unit,
+            (np.tile(np.arange(groups), ways), np.arange(count, len(program.cost))),
+        ),
+        shape=(groups, len(program.cost)),
+    )
+    slopes, thetas, bases = _cut_rows(part, cuts)
+    learned = hstack(
+        [csr_array(slopes * program.step / unit), csr_array((len(slopes), ways * groups)), csr_array(-thetas)]
+    )
+    rows = [
+        hstack([program.above, csr_array((program.above.shape[0], groups))]),
+        hstack([serving, -eye_array(groups)]),
+    ]
+    return replace(
+        program,
+        unit=unit,
+        cost=np.r_[program.cost[:count] / unit, np.zeros(ways * groups), np.ones(groups)],
+        equal=hstack([program.equal, csr_array((program.equal.shape[0], groups))], format="csr"),
+        above=vstack([*rows, learned], format="csr"),
+        above_to=np.r_[program.above_to, np.zeros(groups), -bases / unit],
+        lower=np.r_[program.lower, np.zeros(groups)],
+        upper=np.r_[program.upper, np.full(groups, np.inf)],
+        integrality=np.r_[program.integrality, np.zeros(groups, dtype=np.int64)],
+    )
+
+
+def cuts_alone(program: Program, part: Part) -> Program:
+    """Return a program with cuts without the groups' own dispatch: fewer rows for branch and bound, never dearer."""
+    offers, ways = len(part.offers), len(part.pair_class) * len(part.weight)
+    kept = np.r_[np.arange(offers), np.arange(offers + ways, len(program.cost))]
+    rows = program.above[:, offers : offers + ways].count_nonzero(axis=1) == 0
+    return replace(
+        program,
+        cost=program.cost[kept],
+        equal=csr_array((0, len(kept))),
+        equal_to=np.zeros(0),
+        above=program.above[rows][:, kept],
+        above_to=program.above_to[rows],
+        lower=program.lower[kept],
+        upper=program.upper[kept],
+        integrality=program.integrality[kept],
+        limit_names=(),
+    )
+
+
+def _cut_rows(part: Part, cuts: Sequence[Cut]) -> tuple[Floats, Floats, Floats]:
+    """Return slope[i, o], theta[i, g] and base[i] of the rows  slope · q - theta · cost <= -base  of all cuts."""
+    groups = len(part.weight)
+    theta = {"hourly": np.eye(groups), "total": np.ones((1, groups)), "needed": np.zeros((1, groups))}
+    sign = {"hourly": 1.0, "total": 1.0, "needed": -1.0}
+    slopes = [np.zeros((0, len(part.offers))), *(sign[cut.kind] * cut.slope(part).T for cut in cuts)]
+    thetas = [np.zeros((0, groups)), *(theta[cut.kind] for cut in cuts)]
+    return (
+        np.vstack(slopes),
+        np.vstack(thetas),
+        np.concatenate([[], *(sign[cut.kind] * cut.base for cut in cuts)]),
+    )
+
+
+def relaxed(program: Program) -> Program:
+    """Return the program with quantities in parts of a lot and below their minimum: never dearer, and a linear one."""
+    minimum = np.isin(program.integrality, (SEMICONTINUOUS, SEMI_INTEGER))
+    return replace(
+        program,
+        lower=np.where(minimum, 0.0, program.lower),
+        integrality=np.zeros_like(program.integrality),
+    )
+
+
+def _draws(part: Part, supplies: Ints) -> csr_array:
+    """Return the rows Σ_p∈s x[p, k], one for each of the supplies and each slot."""
+    place = np.full(len(part.supply_tariffs), -1)
+    place[supplies] = np.arange(len(supplies))
+    drawing = np.flatnonzero(place[part.pair_supply] >= 0)
+    shape = (len(supplies), len(part.pair_class))
+    drawn = coo_array((np.ones(len(drawing)), (place[part.pair_supply[drawing]], drawing)), shape=shape)
+    return kron(drawn, eye_array(len(part.weight)), format="csr")
+
+
+def _whole(values: Floats, lot: Floats, rounding: np.ufunc) -> Floats:
+    near = np.round(values)
+    close = np.isclose(values, near, rtol=0, atol=1e-9)
+    return np.where(lot > 0, np.where(close, near, rounding(values)), values)

@@ -1,0 +1,256 @@
+"""The same optimum with less to decide: five reductions, each exact, each with its reason.
+
+1. Dominated ways to serve are dropped (`useful_pairs`).
+2. Dominated or worthless commitments are dropped (`useful_offers`).
+3. Workloads with the same ways to be served are summed into one class.
+4. Commitments that serve the same classes at the same usage price share one pool.
+5. Hours in which every class needs the same, and the same offers run, are merged; families that share nothing
+   are solved apart.
+
+Limits on shares of the demand tell offers apart that are otherwise alike, so each rule asks whether dropping one
+offer for another could use up a limit, and does nothing where it could.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+
+from optimizer.problem import Bools, Floats, Ints, Problem, sum_by
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A problem that shares nothing with the rest: C classes, S supplies, O offers to decide, K merged slots.
+
+    demand[c, k], weight[k]: as in the problem, summed over the members of a class and over equal slots.
+    pair_class[p], pair_supply[p], pair_rate[p], pair_cost[p]: the P ways to serve, $ per GPU-hour used.
+    supply_of[o]: the pool each offer adds to. payg_cap[s, k]: most GPUs in use, infinite for none; NaN for a pool.
+    offers[o]: index of the tariff in the problem; running[o, k] as there.
+    enough[s]: GPUs of a supply beyond which no hour could use more. supply_tariffs[s]: the tariffs behind it.
+    members[c]: the streams in each class. slot_of[t]: the merged slot of each slot of the problem.
+    """
+
+    demand: Floats
+    weight: Floats
+    pair_class: Ints
+    pair_supply: Ints
+    pair_rate: Floats
+    pair_cost: Floats
+    payg_cap: Floats
+    offers: Ints
+    supply_of: Ints
+    running: Bools
+    enough: Floats
+    supply_tariffs: tuple[Ints, ...]
+    members: tuple[Ints, ...]
+    slot_of: Ints
+
+    @property
+    def pools(self) -> Bools:
+        """Which supplies are pools of commitments."""
+        return np.asarray(np.isnan(self.payg_cap).any(axis=1))
+
+    @property
+    def heads(self) -> Ints:
+        """Return the first tariff behind each supply; what a limit asks of it holds for the others too."""
+        return np.array([tariffs[0] for tariffs in self.supply_tariffs], dtype=np.int64)
+
+
+def parts_of(problem: Problem) -> list[Part]:
+    """Split the problem into parts that can be solved apart, each reduced."""
+    pairs = useful_pairs(problem)
+    offers = useful_offers(problem, pairs)
+    pairs = pairs & (~problem.held | offers)
+    return [
+        part
+        for streams, tariffs in _families(problem, pairs)
+        if (part := _part(problem, pairs, streams, tariffs)) is not None
+    ]
+
+
+def plain_part(problem: Problem) -> Part:
+    """Return the whole problem as one part with nothing reduced: the reference that reductions are measured against."""
+    streams, tariffs = np.arange(len(problem.demand)), np.arange(len(problem.usage))
+    supplies = [tariffs[index : index + 1] for index in tariffs]
+    classes = [streams[index : index + 1] for index in streams]
+    return _assemble(problem, problem.rates > 0, classes, supplies, np.arange(len(problem.weight)))
+
+
+def useful_pairs(problem: Problem) -> Bools:
+    """Say which tariffs are worth considering for which stream.
+
+    A stream whose demand can always be served at e = usage / rate by pay-as-you-go capacity without a cap never needs a
+    dearer way: moving the hour to the cheaper one keeps every constraint and lowers the cost. That holds only if the
+    cheaper one uses up no limit that the dearer one leaves alone. Of two equally cheap ones the first stays; a pool
+    whose usage price alone reaches e is dropped too.
+    """
+    eligible, unit, anchor = problem.rates > 0, problem.unit_price, problem.endless
+    keep = eligible.copy()
+    for cheap in np.flatnonzero(anchor):
+        price = unit[:, cheap : cheap + 1]
+        later = np.arange(len(anchor)) > cheap
+        worse = (unit > price) | ((unit == price) & (later | problem.held | ~anchor))
+        worse &= _no_harder_on_limits(problem, int(cheap)) & eligible[:, cheap : cheap + 1]
+        worse[:, cheap] = False
+        keep &= ~worse
+    return keep
+
+
+def useful_offers(problem: Problem, pairs: Bools) -> Bools:
+    """Say which commitments are worth considering.
+
+    One that must be had in any case is. Of the others, one that serves nothing is not; nor is one whose holding price
+    is at least what an hour of its best use saves over uncapped pay-as-you-go; nor one beside an uncapped offer
+    without a minimum that serves exactly the same at no higher price, in lots that divide its own.
+    """
+    decided = np.isnan(problem.pinned)
+    useful = problem.held & (~decided | pairs.any(axis=0))
+    best = problem.unit_price[:, problem.endless].min(axis=1, initial=np.inf)
+    worth = np.multiply(problem.rates, best[:, None], out=np.full_like(problem.rates, -np.inf), where=pairs)
+    saved = (worth - problem.usage).max(axis=0, initial=-np.inf)
+    worthless = decided & (problem.holding >= saved) & (problem.holding > 0)
+    if problem.limits.spot == np.inf and not problem.limits.providers:
+        useful &= ~worthless
+    for other in np.flatnonzero(useful & decided):
+        rivals = np.flatnonzero(useful & decided)
+        if any(_replaces(problem, pairs, int(rival), int(other)) for rival in rivals if rival != other):
+            useful[other] = False
+    return useful
+
+
+def _no_harder_on_limits(problem: Problem, cheap: int) -> Bools:
+    """Say for which tariffs the cheap one can stand in without using up a limit that they do not."""
+    same = np.ones(len(problem.usage), dtype=bool)
+    if np.isfinite(problem.limits.spot) and problem.spot[cheap]:
+        same &= problem.spot
+    if problem.provider[cheap] in problem.limits.providers:
+        same &= problem.provider == problem.provider[cheap]
+    return same
+
+
+def _replaces(problem: Problem, pairs: Bools, rival: int, other: int) -> bool:
+    """Say whether every quantity of `other` could be had from `rival` at no higher cost."""
+    price = problem.holding
+    cheaper = price[rival] < price[other] or (price[rival] == price[other] and rival < other)
+    lots = problem.lot[rival] == 0 or (problem.lot[other] > 0 and problem.lot[other] % problem.lot[rival] == 0)
+    return bool(
+        cheaper
+        and lots
+        and np.isinf(problem.maximum[rival])
+        and problem.minimum[rival] <= max(problem.lot[rival], 0.0)
+        and (problem.minimum[rival] == 0 or problem.lot[rival] > 0)
+        and problem.usage[rival] <= problem.usage[other]
+        and (problem.rates[:, rival] >= np.where(pairs[:, other], problem.rates[:, other], 0)).all()
+        and (problem.running[rival] == problem.running[other]).all()
+        and (np.isinf(problem.limits.upfront_usd) or problem.upfront[rival] <= problem.upfront[other])
+        and (
+            problem.provider[rival] not in problem.limits.providers
+            or problem.provider[rival] == problem.provider[other]
+        )
+    )
+
+
+def _families(problem: Problem, pairs: Bools) -> list[tuple[Ints, Ints]]:
+    streams, tariffs = pairs.shape
+    if problem.coupled:
+        return [(np.arange(streams), np.arange(tariffs))]
+    shared = problem.held | np.isfinite(problem.maximum)  # what has no end is competed for by nobody
+    links = csr_array(pairs & shared)
+    graph = csr_array(
+        (np.ones(links.nnz), links.indices + streams, np.r_[links.indptr, [links.nnz] * tariffs]),
+        shape=(streams + tariffs, streams + tariffs),
+    )
+    count, labels = connected_components(graph, directed=False)
+    families = [(np.flatnonzero(labels[:streams] == label), labels[streams:] == label) for label in range(count)]
+    return [(mine, np.flatnonzero((tied & shared) | (pairs[mine].any(axis=0) & ~shared))) for mine, tied in families]
+
+
+def _part(problem: Problem, pairs: Bools, streams: Ints, tariffs: Ints) -> Part | None:
+    needed = streams[problem.demand[streams].any(axis=1)]
+    if not len(needed) and not (~np.isnan(problem.pinned[tariffs])).any():
+        return None
+    classes = _classes(problem, pairs, needed)
+    supplies = _supplies(problem, pairs, tariffs)
+    demand = _summed(problem, classes)
+    return _assemble(problem, pairs, classes, supplies, alike(np.vstack([problem.running[tariffs], demand])))
+
+
+def _classes(problem: Problem, pairs: Bools, streams: Ints) -> list[Ints]:
+    """Sum streams that can be served in the same ways: what serves the sum serves each, in proportion."""
+    if not len(streams):
+        return []
+    ways = np.where(pairs[streams], problem.rates[streams], 0.0)
+    _, label = np.unique(ways, axis=0, return_inverse=True)
+    return [streams[label.ravel() == index] for index in range(label.max() + 1)]
+
+
+def _summed(problem: Problem, classes: list[Ints]) -> Floats:
+    demand = np.zeros((len(classes), len(problem.weight)))
+    for index, members in enumerate(classes):
+        demand[index] = problem.demand[members].sum(axis=0)
+    return demand
+
+
+def _supplies(problem: Problem, pairs: Bools, tariffs: Ints) -> list[Ints]:
+    """Pool commitments that serve the same streams, at the same rates and usage price, under the same limits."""
+    pools: dict[tuple[object, ...], list[int]] = {}
+    for tariff in tariffs:
+        if not problem.held[tariff]:
+            if pairs[:, tariff].any():
+                pools["one", int(tariff)] = [int(tariff)]
+            continue
+        if not pairs[:, tariff].any() and np.isnan(problem.pinned[tariff]):
+            continue
+        limited = str(problem.provider[tariff]) if problem.limits.providers else ""
+        rates = np.where(pairs[:, tariff], problem.rates[:, tariff], 0.0)
+        pools.setdefault((rates.tobytes(), float(problem.usage[tariff]), limited), []).append(int(tariff))
+    return [np.array(pool) for pool in pools.values()]
+
+
+def alike(columns: Floats) -> Ints:
+    """Label the columns of columns[i, t] so that equal ones share a label.
+
+    Columns are sorted by one mixed number each, and compared in full with the first that has the same.
+    """
+    mixed = np.sin(np.arange(1, len(columns) + 1)) @ columns
+    _, leader, found = np.unique(mixed, return_index=True, return_inverse=True)
+    label = np.asarray(found, dtype=np.int64)
+    unlike = np.flatnonzero((columns != columns[:, leader[label]]).any(axis=0))
+    if len(unlike):
+        label[unlike] = len(leader) + np.unique(columns[:, unlike], axis=1, return_inverse=True)[1].ravel()
+        label = np.unique(label, return_inverse=True)[1]
+    return label
+
+
+def _assemble(problem: Problem, pairs: Bools, classes: list[Ints], supplies: list[Ints], slot_of: Ints) -> Part:
+    first = np.unique(slot_of, return_index=True)[1]
+    leaders = np.array([members[0] for members in classes], dtype=np.int64)
+    heads = np.array([pool[0] for pool in supplies], dtype=np.int64)
+    served = pairs[np.ix_(leaders, heads)]
+    pair_class, pair_supply = np.nonzero(served)
+    held = problem.held[heads]
+    cap = np.where(problem.running[heads][:, first], problem.maximum[heads, None], 0.0)
+    cap[held] = np.nan
+    offers = [(tariff, index) for index, pool in enumerate(supplies) if held[index] for tariff in pool]
+    demand = _summed(problem, classes)[:, first]
+    least = np.where(served, problem.rates[np.ix_(leaders, heads)], 1.0).min(axis=0, initial=1.0)
+    return Part(
+        demand=demand,
+        weight=sum_by(slot_of, problem.weight),
+        pair_class=pair_class,
+        pair_supply=pair_supply,
+        pair_rate=problem.rates[np.ix_(leaders, heads)][served],
+        pair_cost=problem.usage[heads][pair_supply],
+        payg_cap=cap,
+        offers=np.array([tariff for tariff, _ in offers], dtype=np.int64),
+        supply_of=np.array([index for _, index in offers], dtype=np.int64),
+        running=problem.running[[tariff for tariff, _ in offers]][:, first],
+        enough=demand.sum(axis=0).max(initial=0.0) / least,
+        supply_tariffs=tuple(supplies),
+        members=tuple(classes),
+        slot_of=slot_of,
+    )

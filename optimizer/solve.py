@@ -1,0 +1,364 @@
+"""Solve a problem exactly, fast, and with the proof.
+
+Commitments tie the hours together only through the quantities bought, so two programs take turns. The master chooses
+quantities with HiGHS through scipy, knowing the hours only as groups with their mean demand, which costs no more than
+the truth, and as cuts, the hourly prices found so far, which do not either: a lower bound. Then every hour is served
+with those quantities: an upper bound, and a cut that is exact there. When the master's bound reaches the best cost
+found, that cost is optimal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+
+import numpy as np
+from scipy.optimize import OptimizeResult, linprog
+
+from optimizer.hours import Evaluation, Hours, held_by
+from optimizer.limits import Limits
+from optimizer.problem import Bools, Floats, Ints, Problem, sum_by
+from optimizer.program import CONTINUOUS, Cut, Program, cuts_alone, grouped, program_of, relaxed, with_cuts
+from optimizer.reduce import Part, alike, parts_of
+
+GAP = 1e-9  # relative distance of the bounds at which the search ends
+SMALL = 200  # slots up to which the master knows each of them
+GROUPS = 3  # stretches of the load-duration curve that the master knows in each stretch of the horizon
+COARSE = 1e-7  # relative distance of the bounds at which whole lots begin to matter
+TURNS = 400
+KEPT = 30  # cuts that an edit starts from
+OPTIMAL, INFEASIBLE = 0, 2
+
+
+class InfeasibleError(Exception):
+    """No plan meets the demand within the limits."""
+
+
+class SolverError(Exception):
+    """HiGHS gave up: a fault of the program, not of its input."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartSolution:
+    """How one part is served: served[p, k] GPU-hours an hour by way p in slot k.
+
+    worth[o]: what one more GPU of a pinned offer would change in the cost, $ over the horizon; 0 for others.
+    """
+
+    part: Part
+    quantities: Floats
+    served: Floats
+    worth: Floats
+    cost: float
+    lower_bound: float
+    turns: int
+
+
+@dataclass(slots=True)
+class Learned:
+    """What is known of the hours of a part, whatever is bought and at whatever holding price."""
+
+    hours: Hours
+    group: Ints
+    cuts: list[Cut]
+
+
+@dataclass(slots=True)
+class Memory:
+    """What earlier solves found, so that an edit costs only what it touches.
+
+    It changes no cost and no bound; of equally cheap plans it may find another.
+    """
+
+    solved: dict[bytes, PartSolution] = field(default_factory=dict)
+    learned: dict[bytes, Learned] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solution:
+    """The optimum of a problem, between its bounds.
+
+    quantities[o]: GPUs of each tariff that are held; worth[o] as in PartSolution. cost and lower_bound in $.
+    """
+
+    problem: Problem
+    parts: tuple[PartSolution, ...]
+    quantities: Floats
+    worth: Floats
+    cost: float
+    lower_bound: float
+
+    @property
+    def gap(self) -> float:
+        """Relative distance between cost and lower bound; 0 is proven."""
+        return max(0.0, self.cost - self.lower_bound) / max(abs(self.cost), 1e-12)
+
+
+def solve(problem: Problem, memory: Memory | None = None) -> Solution:
+    """Return the cheapest plan and its bounds.
+
+    Limits that the cheapest plan without them happens to meet cost nothing, so it is tried first: it falls apart into
+    families, and if it is within the limits it is optimal with them too.
+
+    Args:
+        problem: what to decide.
+        memory: what earlier solves found, filled as it goes.
+
+    Raises:
+        InfeasibleError: no plan meets demand and limits.
+        SolverError: HiGHS found none for another reason.
+    """
+    memory = Memory() if memory is None else memory
+    free = _solved(replace(problem, limits=Limits()), memory)
+    if not problem.coupled:
+        return replace(free, problem=problem)
+    if within_limits(problem, free):
+        return replace(free, problem=problem)
+    return _solved(problem, memory)
+
+
+def within_limits(problem: Problem, solution: Solution) -> bool:
+    """Say whether a solution found without limits keeps them."""
+    from optimizer.dispatch import dispatch_of
+
+    dispatch = dispatch_of(solution)
+    served = (dispatch.gpu_hours * problem.rates).sum(axis=0)
+    limits, demanded = problem.limits, problem.demanded
+    decided = np.isnan(problem.pinned) | (problem.upfront > 0)
+    shares = [
+        (float(served[problem.spot].sum()), limits.spot * demanded),
+        (float(dispatch.held.sum()), limits.committed * demanded),
+        (float((problem.upfront * solution.quantities)[decided].sum()), limits.upfront_usd),
+    ]
+    shares += [
+        (float(served[problem.provider == name].sum()), cap * demanded) for name, cap in limits.providers.items()
+    ]
+    return all(amount <= most for amount, most in shares)
+
+
+def _solved(problem: Problem, memory: Memory) -> Solution:
+    solved = [_remembered(problem, part, memory) for part in parts_of(problem)]
+    quantities, worth = np.zeros(len(problem.usage)), np.zeros(len(problem.usage))
+    for one in solved:
+        quantities[one.part.offers] = one.quantities
+        worth[one.part.offers] = one.worth
+    return Solution(
+        problem=problem,
+        parts=tuple(solved),
+        quantities=quantities,
+        worth=worth,
+        cost=sum(one.cost for one in solved),
+        lower_bound=sum(one.lower_bound for one in solved),
+    )
+
+
+def _remembered(problem: Problem, part: Part, memory: Memory) -> PartSolution:
+    """Solve the part, unless the same was solved before; start from what is known of its hours."""
+    if len(np.unique(part.pair_class)) < len(part.demand):
+        raise InfeasibleError
+    limited = (problem.spot[part.heads], problem.provider[part.heads], problem.demanded) if problem.coupled else ()
+    ways = (part.pair_class, part.pair_supply, part.pair_rate, part.pair_cost, part.payg_cap)
+    hours = _digest(part.demand, part.weight, *ways, repr(problem.limits), *limited)
+    names = ("holding", "hours", "lot", "minimum", "maximum", "pinned", "upfront")
+    terms = _digest(hours, part.supply_of, part.running, *(getattr(problem, name)[part.offers] for name in names))
+    if terms not in memory.solved:
+        group = _groups(part)
+        known = memory.learned.setdefault(_digest(hours, group), Learned(Hours(part), group, []))
+        memory.solved[terms] = solve_part(problem, part, known)
+    return replace(memory.solved[terms], part=part)
+
+
+def _digest(*values: object) -> bytes:
+    digest = blake2b()
+    for value in values:
+        array = np.ascontiguousarray(value)
+        digest.update(f"{array.shape}{array.dtype}".encode())
+        digest.update(array.tobytes())
+    return digest.digest()
+
+
+def solve_part(problem: Problem, part: Part, learned: Learned) -> PartSolution:
+    """Let master and hours take turns until their bounds meet."""
+    best, bound, turns = _meet(problem, part, learned)
+    # Served once more from scratch, so that what was learned earlier cannot choose among equally cheap ways to serve.
+    fresh = _tried(problem, part, Learned(Hours(part), learned.group, []), best.gpus) or best
+    return PartSolution(
+        part=part,
+        quantities=best.gpus,
+        served=fresh.served,
+        worth=_worth(problem, _master(problem, part, learned), part, best.gpus),
+        cost=fresh.cost,
+        lower_bound=min(bound, fresh.cost),
+        turns=turns,
+    )
+
+
+def _meet(problem: Problem, part: Part, learned: Learned) -> tuple[_Tried, float, int]:
+    """Return the best quantities, the lower bound and the turns it took.
+
+    While the bounds are far apart the master may buy parts of a lot: its cuts hold just as well, and come cheaper.
+    """
+    bound, best, in_lots = -np.inf, None, False
+    seen: set[bytes] = set()
+    learned.cuts = learned.cuts[-KEPT:]
+    for turn in range(1, TURNS + 1):
+        program = _master(problem, part, learned)
+        master = cuts_alone(program, grouped(part, learned.group)) if in_lots else relaxed(program)
+        chosen = run(master)
+        bound = max(bound, master.unit * _proven(master, chosen))
+        tried = _tried(problem, part, learned, _tidied(master, chosen.x[: len(part.offers)]))
+        if tried is None:  # the groups hide an hour that the limits leave unserved: the master must see every hour
+            learned.group, learned.cuts = np.arange(len(part.weight)), []
+            continue
+        learned.cuts.append(tried.cut)
+        again = tried.gpus.tobytes() in seen  # the cut is there already: what is left is the solver's tolerance
+        seen.add(tried.gpus.tobytes())
+        if program.whole and not in_lots:
+            in_lots = again or tried.cost - bound <= COARSE * max(abs(tried.cost), 1.0)
+            seen = set() if in_lots else seen
+            continue
+        if np.isfinite(tried.cost) and (best is None or tried.cost < best.cost):
+            best = tried
+        if best is not None and (again or best.cost - bound <= GAP * max(abs(best.cost), 1e-6)):
+            return best, bound, turn
+    raise SolverError(f"the bounds did not meet in {TURNS} turns: {bound!r} and {best and best.cost!r}")
+
+
+def _master(problem: Problem, part: Part, learned: Learned) -> Program:
+    coarse = grouped(part, learned.group)
+    return with_cuts(program_of(problem, coarse), coarse, learned.cuts)
+
+
+def run(program: Program, *, gap: float = GAP / 10) -> OptimizeResult:
+    """Solve one program with HiGHS: dual simplex, or branch and bound where quantities are whole.
+
+    Raises:
+        InfeasibleError: nothing meets the constraints.
+        SolverError: HiGHS ended in any other way than with an optimum.
+    """
+    for presolve in (True, False):  # now and then presolve gives up on a program that can be solved without it
+        result = _linprog(program, gap, presolve=presolve)
+        if result.status == OPTIMAL:
+            return result
+        if result.status == INFEASIBLE:
+            raise InfeasibleError
+    raise SolverError(result.message)
+
+
+def _proven(program: Program, result: OptimizeResult) -> float:
+    """Return the bound that HiGHS proved: of branch and bound if there was any, else the optimum itself."""
+    bound = result.get("mip_dual_bound") if program.whole else None
+    return float(result.fun if bound is None else bound)
+
+
+def _linprog(program: Program, gap: float, *, presolve: bool) -> OptimizeResult:
+    return linprog(
+        program.cost,
+        A_ub=program.above,
+        b_ub=program.above_to,
+        A_eq=program.equal,
+        b_eq=program.equal_to,
+        bounds=np.c_[program.lower, program.upper],
+        method="highs" if program.whole else "highs-ds",
+        integrality=program.integrality if program.whole else None,
+        options={"presolve": presolve} | ({"mip_rel_gap": gap} if program.whole else {}),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tried:
+    gpus: Floats
+    served: Floats
+    cost: float
+    cut: Cut
+
+
+def _tried(problem: Problem, part: Part, learned: Learned, gpus: Floats) -> _Tried | None:
+    """Serve every hour with these quantities; None where the limits forbid it."""
+    found = learned.hours.serve(held_by(part, gpus))
+    if not found.complete:
+        price = _summed(found.price, learned.group)
+        cut = Cut(kind="needed", base=np.array([found.base.sum()]), price=price)
+        return _Tried(gpus=gpus, served=found.served, cost=np.inf, cut=cut)
+    if not _shares_kept(problem, part, found):
+        return _within_shares(problem, part, gpus, learned.group)
+    holding = problem.holding[part.offers] * problem.hours[part.offers]
+    cost = float(holding @ gpus + part.pair_cost @ found.served @ part.weight)
+    base = sum_by(learned.group, found.base * part.weight)
+    price = _summed(found.price * part.weight, learned.group)
+    return _Tried(gpus=gpus, served=found.served, cost=cost, cut=Cut(kind="hourly", base=base, price=price))
+
+
+def _summed(price: Floats, group: Ints) -> Floats:
+    """Sum price[s, k] over the slots of each group."""
+    return np.array([sum_by(group, row) for row in price])
+
+
+def _shares_kept(problem: Problem, part: Part, found: Evaluation) -> bool:
+    heads = part.heads[part.pair_supply]
+    served = part.pair_rate * (found.served @ part.weight)
+    limits, demanded = problem.limits, problem.demanded
+    return served[problem.spot[heads]].sum() <= limits.spot * demanded and all(
+        served[problem.provider[heads] == name].sum() <= share * demanded for name, share in limits.providers.items()
+    )
+
+
+def _within_shares(problem: Problem, part: Part, gpus: Floats, group: Ints) -> _Tried | None:
+    """Serve every hour in one program, since a share of the demand is short over all hours together."""
+    program = program_of(problem, part)
+    try:
+        result = run(_fixed(program, gpus))
+    except InfeasibleError:
+        return None
+    offers, slots = len(gpus), len(part.weight)
+    pools = np.flatnonzero(part.pools)
+    price = np.zeros((len(part.supply_tariffs), slots))
+    price[pools] = result.ineqlin.marginals[: len(pools) * slots].reshape(-1, slots)
+    serving = float(result.fun - program.cost[:offers] @ (gpus / program.step))
+    base = np.array([serving - float((price * held_by(part, gpus)).sum())])
+    cut = Cut(kind="total", base=base, price=_summed(price, group))
+    return _Tried(gpus=gpus, served=result.x[offers:].reshape(-1, slots), cost=float(result.fun), cut=cut)
+
+
+def _worth(problem: Problem, program: Program, part: Part, gpus: Floats) -> Floats:
+    """Return the slope of the cost in each pinned quantity, other whole quantities staying as they are.
+
+    The master costs as much as the hours at these quantities and nowhere more, so its slope is one of theirs.
+    """
+    pinned = ~np.isnan(problem.pinned[part.offers])
+    if not pinned.any():
+        return np.zeros(len(gpus))
+    whole = program.integrality[: len(gpus)] != CONTINUOUS
+    result = run(_fixed(program, gpus, only=whole | pinned))
+    slope = (result.lower.marginals + result.upper.marginals)[: len(gpus)] * program.unit / program.step
+    return np.where(pinned, slope, 0.0)
+
+
+def _fixed(program: Program, gpus: Floats, *, only: Bools | None = None) -> Program:
+    """Return the program with quantities held at `gpus`, all of them or those in `only`."""
+    which = np.arange(len(gpus)) if only is None else np.flatnonzero(only)
+    lower, upper, integrality = program.lower.copy(), program.upper.copy(), program.integrality.copy()
+    lower[which] = upper[which] = (gpus / program.step)[which]
+    integrality[which] = CONTINUOUS
+    return replace(program, lower=lower, upper=upper, integrality=integrality)
+
+
+def _tidied(program: Program, lots: Floats) -> Floats:
+    """Return GPUs, with whole numbers of lots made exactly whole and dust below the tolerance swept away."""
+    offers = len(program.step)
+    near = np.round(lots)
+    whole = program.integrality[:offers] != CONTINUOUS
+    snapped = np.where(whole & (np.abs(lots - near) < 1e-5), near, lots)
+    snapped = np.where(np.abs(snapped) < 1e-9, 0.0, snapped)
+    return np.clip(snapped, np.minimum(program.lower[:offers], 0), program.upper[:offers]) * program.step
+
+
+def _groups(part: Part) -> Ints:
+    """Group hours of like total demand in which the same offers run."""
+    slots = len(part.weight)
+    if slots <= SMALL:
+        return np.arange(slots)
+    order = np.empty(slots, dtype=np.int64)
+    order[np.argsort(part.demand.sum(axis=0), kind="stable")] = np.arange(slots)
+    pattern = alike(np.vstack([part.running, np.nan_to_num(part.payg_cap, nan=-1.0, posinf=-2.0)]))
+    return np.asarray(np.unique(pattern * GROUPS + order * GROUPS // slots, return_inverse=True)[1], dtype=np.int64)

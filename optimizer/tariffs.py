@@ -1,0 +1,184 @@
+"""Offers and commitments -> comparable terms: what a GPU-hour really costs, when, for whom, and in which quantities."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Any
+
+import polars as pl
+
+from optimizer.demand import HOURS_PER_MONTH, Horizon, Stream
+from optimizer.limits import Limits
+from providers.tables import HELD, SPEND, Diagnostic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tariff:
+    """One offer, or one commitment already owned, in the terms the program compares.
+
+    holding: $ per GPU and hour of having the capacity.
+    usage: $ per useful GPU-hour, for spot the effective rate; advertised_usage is what the provider shows.
+    start, end: the hours it can serve; None for as long as the plan.
+    term_hours: what one commitment is paid for; None where it has no term.
+    lot: sold in whole multiples of this; None for any amount.
+    owned: the GPUs of a commitment that already runs; None for an offer.
+    """
+
+    offer_id: str
+    provider: str
+    region: str | None
+    gpu_model: str
+    instance_type: str | None
+    purchase_option: str
+    status: str
+    holding: float
+    usage: float
+    advertised_usage: float
+    upfront_share: float
+    term_months: float | None
+    start: datetime | None
+    end: datetime | None
+    lot: float | None
+    minimum: float
+    maximum: float
+    owned: float | None
+    currency: str
+
+    @property
+    def held(self) -> bool:
+        """Whether the capacity is paid for as long as it is held."""
+        return self.purchase_option in HELD
+
+    @property
+    def spot(self) -> bool:
+        """Whether the capacity may be taken away."""
+        return self.purchase_option == "spot"
+
+    @property
+    def term_hours(self) -> float | None:
+        """Hours that one commitment is paid for: its term, or else its dated window."""
+        if self.term_months is not None:
+            return self.term_months * HOURS_PER_MONTH
+        if self.start is not None and self.end is not None:
+            return (self.end - self.start) / timedelta(hours=1)
+        return None
+
+    @property
+    def block(self) -> float | None:
+        """The quantity the vendor is talking about: the minimum, else one lot, else the maximum; None if open."""
+        lot = self.lot or 0.0
+        if self.minimum > 0:
+            return math.ceil(self.minimum / lot - 1e-9) * lot if lot else self.minimum
+        if lot > 1:
+            return lot
+        return self.maximum if math.isfinite(self.maximum) else None
+
+    def runs(self, begins: datetime) -> bool:
+        """Whether it can serve in the hour or stretch that begins then."""
+        return (self.start is None or self.start <= begins) and (self.end is None or begins < self.end)
+
+    def rate_for(self, stream: Stream) -> float:
+        """Return how much of the stream's demand one GPU-hour serves; 0 where it may not."""
+        if self.spot and not stream.interruptible:
+            return 0.0
+        if stream.providers is not None and self.provider not in stream.providers:
+            return 0.0
+        if stream.regions is not None and self.region is not None:
+            region = self.region
+            if not any(fnmatchcase(region, pattern) for pattern in stream.regions):
+                return 0.0
+        return stream.runs_on.get(self.gpu_model, 0.0)
+
+
+def spot_overhead(
+    *, interruptions: float | None, restart: float, checkpoint: float | None, checkpoint_cost: float
+) -> float:
+    """Return hours paid per useful hour on spot: 1 + δ/τ + (τ/2 + r)/M.
+
+    Args:
+        interruptions: M, mean hours between interruptions; None where nobody knows, then none are counted.
+        restart: r, hours to come back after one.
+        checkpoint: τ, hours between two checkpoints; None where there are none to lose or to pay.
+        checkpoint_cost: δ, hours that one checkpoint costs.
+    """
+    tau = checkpoint or 0.0
+    saving = checkpoint_cost / tau if tau else 0.0
+    losing = (tau / 2 + restart) / interruptions if interruptions else 0.0
+    return 1.0 + saving + losing
+
+
+def tariffs_of(
+    offers: pl.DataFrame, commitments: pl.DataFrame | None, *, horizon: Horizon, limits: Limits
+) -> tuple[tuple[Tariff, ...], list[Diagnostic]]:
+    """Return the tariffs that a plan over the horizon may use, commitments first, and what was left out and why."""
+    owned = [] if commitments is None else [_tariff(row) for row in commitments.iter_rows(named=True)]
+    offered = [_tariff(row) for row in offers.iter_rows(named=True)]
+    reasons = [(tariff, _reason_to_leave_out(tariff, horizon, limits)) for tariff in (*owned, *offered)]
+    kept = tuple(tariff for tariff, reason in reasons if not reason)
+    return kept, [_left_out(tariff, reason) for tariff, reason in reasons if reason]
+
+
+def changes_in(tariffs: Iterable[Tariff]) -> set[datetime]:
+    """Return every time at which some tariff begins or ends."""
+    return {time for tariff in tariffs for time in (tariff.start, tariff.end) if time is not None}
+
+
+def _reason_to_leave_out(tariff: Tariff, horizon: Horizon, limits: Limits) -> str:
+    if tariff.status == "declined":
+        return "it was declined"
+    if tariff.purchase_option in SPEND or (tariff.owned is not None and math.isnan(tariff.owned)):
+        return "commitments in dollars are not planned by this version"
+    if tariff.end is not None and tariff.end <= horizon.start:
+        return f"it ended on {tariff.end:%Y-%m-%d}"
+    if tariff.start is not None and tariff.start >= horizon.end:
+        return f"it begins on {tariff.start:%Y-%m-%d}, after the plan ends"
+    if tariff.owned is None and tariff.held and (tariff.term_months or 0) > limits.term_months:
+        return f"its term of {tariff.term_months:g} months is above the limit term<={limits.term_months:g}mo"
+    return ""
+
+
+def _left_out(tariff: Tariff, reason: str) -> Diagnostic:
+    level = "warning" if tariff.owned is not None or "dollars" in reason else "note"
+    return Diagnostic(
+        level=level,  # type: ignore[arg-type]
+        code="offer-left-out",
+        message=f"{tariff.offer_id} is not in the plan: {reason}",
+        where=tariff.offer_id,
+    )
+
+
+def _tariff(row: Mapping[str, Any]) -> Tariff:
+    owned = "commitment_id" in row
+    overhead = spot_overhead(
+        interruptions=row["mean_hours_between_interruptions"],
+        restart=row["restart_hours"],
+        checkpoint=row["checkpoint_hours"],
+        checkpoint_cost=row["checkpoint_cost_hours"],
+    )
+    price = row["usage_usd_per_gpu_hour"]
+    start, term = row["start"], row["term_months"]
+    end = row["end"] or (start + timedelta(hours=term * HOURS_PER_MONTH) if start and term else None)
+    gpus = row["gpus"] if owned else None
+    return Tariff(
+        offer_id=row["commitment_id"] if owned else row["offer_id"],
+        provider=row["provider"],
+        region=row["region"],
+        gpu_model=row["gpu_model"],
+        instance_type=row["instance_type"],
+        purchase_option=row["purchase_option"],
+        status=row["status"],
+        holding=row["holding_usd_per_gpu_hour"],
+        usage=price * overhead if row["purchase_option"] == "spot" else price,
+        advertised_usage=price,
+        upfront_share=row["upfront_share"],
+        term_months=term,
+        start=start,
+        end=end,
+        lot=row["lot_gpus"],
+        minimum=row["min_gpus"],
+        maximum=math.inf if row["max_gpus"] is None else row["max_gpus"],
+        currency=row["currency"],
+        owned=(math.nan if gpus is None else gpus) if owned else None,
+    )
