@@ -82,9 +82,7 @@ def _names() -> _Names:
 @cache
 def _instance_types() -> dict[tuple[str, str], tuple[str, float]]:
     rows = _bundled("instance_types.csv").select("provider", "instance_type", "gpu_model", "gpus").iter_rows()
-    return {
-        (provider.casefold(), name.casefold()): (model, float(gpus)) for provider, name, model, gpus in rows
-    }
+    return {(provider.casefold(), name.casefold()): (model, float(gpus)) for provider, name, model, gpus in rows}
 
 
 def _bundled(name: str) -> pl.DataFrame:

@@ -55,6 +55,11 @@ def _above_zero(name: str) -> pl.Expr:
 
 NOT_NEGATIVE = Rule(_at_least_zero, "is negative", "a quantity or a price is 0 or more")
 POSITIVE = Rule(_above_zero, "is not above 0", "give a value above 0, or leave the cell empty")
+TERM = Rule(
+    lambda name: pl.col(name).is_between(0, 600, closed="right"),
+    "is not above 0 and at most 600",
+    "give a term in months",
+)
 SHARE = Rule(lambda name: pl.col(name).is_between(0, 1), "is not between 0 and 1", "give a share such as 0.25")
 ON_THE_HOUR = Rule(
     lambda name: pl.col(name).dt.truncate("1h") == pl.col(name),
@@ -181,7 +186,7 @@ _OFFER_COLUMNS = (
     _text("region", "where; empty means anywhere the provider is"),
     _text("instance_type", "node shape"),
     _number("gpus_per_node", "GPUs of one node", POSITIVE, default=1.0),
-    _number("term_months", "length of the commitment", POSITIVE),
+    _number("term_months", "length of the commitment", TERM),
     _time("start", "first hour it can serve; empty means now"),
     _time("end", "first hour it no longer serves; empty means start plus term, or as long as the plan"),
     _number("lot_gpus", "sold in whole multiples of this; empty means any amount", POSITIVE),
@@ -245,9 +250,9 @@ def checked(frame: pl.DataFrame, table: Table, *, where: str) -> pl.DataFrame:
     Raises:
         InputError: names `where`, the column and the first offending row (rows count from 1, a header not counted).
     """
+    _require_columns(frame, table, where=where)
     if frame.is_empty():
         raise InputError(where, f"has no rows of {table.name}", "give a file with at least one row")
-    _require_columns(frame, table, where=where)
     typed = frame.select(_typed(frame, column, where=where) for column in table.columns)
     extra = frame.drop(typed.columns, strict=False)
     full = pl.concat([typed, extra], how="horizontal") if extra.width else typed

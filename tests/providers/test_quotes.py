@@ -1,0 +1,87 @@
+"""Quotes as a person types them."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from providers.quotes import QuoteError, offers_from
+
+GPU = "H100-SXM-80GB"
+
+
+def quote(text):
+    return offers_from([text]).row(0, named=True)
+
+
+def test_a_block_for_a_year():
+    row = quote("crusoe:H100-SXM-80GB=1.85/h,128gpus,12mo")
+    expected = {
+        "offer_id": "crusoe-h100-sxm-80gb-quote", "provider": "crusoe", "gpu_model": GPU, "purchase_option": "contract",
+        "holding_usd_per_gpu_hour": 1.85, "usage_usd_per_gpu_hour": 0, "min_gpus": 128, "max_gpus": 128,
+        "term_months": 12, "lot_gpus": None, "status": "quote",
+    }  # fmt: skip
+    assert {name: row[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("terms", "cells"),
+    [
+        ("32..96gpus", {"min_gpus": 32, "max_gpus": 96}),
+        ("<=64gpus", {"min_gpus": 0, "max_gpus": 64}),
+        (">=16 gpus", {"min_gpus": 16, "max_gpus": None}),
+        ("lot8", {"lot_gpus": 8}),
+        ("2y", {"term_months": 24}),
+        ("25%upfront", {"upfront_share": 0.25}),
+        ("from 2027-01-01", {"start": datetime(2027, 1, 1, tzinfo=UTC)}),
+        ("until 2028-01-01T12:00Z", {"end": datetime(2028, 1, 1, 12, tzinfo=UTC)}),
+        ("name=my-quote", {"offer_id": "my-quote"}),
+        ("region=us-east-1", {"region": "us-east-1"}),
+        ("spot", {"purchase_option": "spot", "holding_usd_per_gpu_hour": 0, "usage_usd_per_gpu_hour": 1.85}),
+        ("on_demand", {"holding_usd_per_gpu_hour": 0, "usage_usd_per_gpu_hour": 1.85}),
+        ("reserved", {"purchase_option": "reserved", "holding_usd_per_gpu_hour": 1.85}),
+        (" 12mo , lot8,64gpus", {"term_months": 12, "lot_gpus": 8, "min_gpus": 64}),
+    ],
+)
+def test_terms(terms, cells):
+    row = quote(f"x:h100-sxm=$1.85/h,{terms}")
+    assert {name: row[name] for name in cells} == cells
+
+
+@pytest.mark.parametrize("price", ["0.60+1.80/h", "0.60/h + 1.80/h", "$0.60+$1.80"])
+def test_two_prices_are_flex(price):
+    row = quote(f"x:{GPU}={price}")
+    assert (row["purchase_option"], row["holding_usd_per_gpu_hour"], row["usage_usd_per_gpu_hour"]) == (
+        "flex",
+        0.6,
+        1.8,
+    )
+
+
+def test_a_second_quote_of_the_same_name_gets_a_number():
+    names = offers_from([f"x:{GPU}=2", f"x:{GPU}=3", f"y:{GPU}=2"])["offer_id"].to_list()
+    assert names == ["x-h100-sxm-80gb-quote", "x-h100-sxm-80gb-quote-2", "y-h100-sxm-80gb-quote"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "does not name provider, GPU and price; write it as crusoe:"),
+        ("x:H100=2", "H100 is ambiguous: name the memory and form, H100-NVL-94GB or H100-PCIE-80GB or"),
+        ("x:L4=cheap", "'cheap' is not a price; write 1.85/h"),
+        ("x:L4=nan", "'nan' is not a price"),
+        ("x:L4=1,soon", "'soon' is not a term of a quote; use 128gpus"),
+        ("x:L4=1,", "'' is not a term of a quote"),
+        ("x:L4=1,8gpus,16gpus", "'16gpus' says again what an earlier term said"),
+        ("x:L4=1,spot,reserved", "'reserved' says again"),
+        ("x:L4=1,0mo", "column term_months: 0.0 is not above 0"),
+        ("x:L4=1,125%upfront", "column upfront_share: 1.25 is not between 0 and 1"),
+        ("x:L4=1,9..8gpus", "column min_gpus: 9.0 is above max_gpus"),
+        ("x:L4=1+2,contract", "column usage_usd_per_gpu_hour: 2.0 is not 0"),
+        ("x:L4=1,from 2027-01-01,until 2026-01-01", "column start: 2027-01-01T00:00:00Z is not before end"),
+    ],
+)
+def test_what_cannot_be_read_says_why(text, said):
+    with pytest.raises(QuoteError) as caught:
+        quote(text)
+    assert f"quote {text!r}" in str(caught.value)
+    assert said in str(caught.value)
