@@ -1,0 +1,218 @@
+"""Options that several commands share, and how a command reads and writes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from app.diagnostics import UsageError, Voice
+from app.session import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from app.reports.planfile import PlanFile
+
+F = TypeVar("F", bound="Callable[..., Any]")
+ENDINGS = {".json": "json", ".csv": "csv", ".md": "md", ".txt": "table"}
+FORMATS = ("table", "json", "csv", "md")
+NARROW, WIDE = 80, 160
+
+
+def voice_of(context: click.Context) -> Voice:
+    """Return what speaks on stderr."""
+    return context.ensure_object(Voice)
+
+
+def _set_voice(context: click.Context, option: click.Parameter, value: Any) -> None:  # noqa: ANN401 - click's own
+    if value is not None and value is not False:
+        setattr(voice_of(context), str(option.name), value)
+
+
+def voice_options(command: F) -> F:
+    """Add -q, -v and --color."""
+    options = (
+        click.option(
+            "-q",
+            "--quiet",
+            is_flag=True,
+            expose_value=False,
+            callback=_set_voice,
+            is_eager=True,
+            help="Say nothing on stderr but errors.",
+        ),
+        click.option(
+            "-v",
+            "--verbose",
+            is_flag=True,
+            expose_value=False,
+            callback=_set_voice,
+            is_eager=True,
+            help="Show where a bug is.",
+        ),
+        click.option(
+            "--color",
+            type=click.Choice(["auto", "always", "never"]),
+            expose_value=False,
+            is_eager=True,
+            callback=_set_voice,
+            help="Color the labels on stderr; auto: on a terminal.",
+        ),
+    )
+    return _all(command, options)
+
+
+def input_options(command: F) -> F:
+    """Add the options that say what to plan from; `request_of` turns their values into a request."""
+    options = (
+        click.argument("usage", nargs=-1),
+        click.option(
+            "--offers",
+            multiple=True,
+            metavar="FILE",
+            help="A table of offers; repeat for more. `bundled` is the price book that ships with tranche.",
+        ),
+        click.option(
+            "--offer",
+            multiple=True,
+            metavar="SPEC",
+            help="A quote, such as crusoe:H100-SXM-80GB=1.85/h,128gpus,12mo; repeat for more.",
+        ),
+        click.option("--commitments", multiple=True, metavar="FILE", help="What is owned already."),
+        click.option(
+            "--limit",
+            multiple=True,
+            metavar="LIMIT",
+            help="spot<=40%, committed<=70%, provider.aws<=50%, upfront<=2M or term<=12mo.",
+        ),
+        click.option("--horizon", metavar="TIME", help="12mo (the default), 1y and so on, or history."),
+        now_option,
+        click.option("--config", metavar="FILE", help="Settings; else the nearest tranche.toml upward from here."),
+    )
+    return _all(command, options)
+
+
+def now_option(command: F) -> F:
+    """Add --now, which makes the outcome independent of the clock."""
+    return click.option("--now", metavar="ISO", help="The time to plan at, such as 2026-11-21; else the clock.")(
+        command
+    )
+
+
+def format_option(*formats: str) -> Callable[[F], F]:
+    """Add --format."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="What is written to stdout.",
+    )
+
+
+def request_of(given: dict[str, Any]) -> Request:
+    """Return the request that the values of `input_options` make."""
+    return Request(**{**given, "now": time_of(given["now"])})
+
+
+def time_of(text: str | None) -> datetime:
+    """Read a time, UTC unless it says otherwise; without one, ask the clock.
+
+    Raises:
+        UsageError: it is no time, or not of this age.
+    """
+    if text is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    try:
+        time = datetime.fromisoformat(text.strip())
+        time = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise UsageError(f"--now: {text!r} is not a time; write 2026-11-21 or 2026-11-21T13:00:00Z") from None
+    if not 1970 <= time.year < 2200:
+        raise UsageError(f"--now: {text!r} is not between 1970 and 2200; correct the year")
+    return time
+
+
+def check_out(out: str | None) -> str | None:
+    """Return the format that the ending of a file asks for, before anything is computed; None where there is no file.
+
+    Raises:
+        UsageError: the ending is unknown, or nothing can be written there.
+    """
+    if out is None:
+        return None
+    path = Path(out)
+    form = ENDINGS.get(path.suffix.lower())
+    if form is None:
+        raise UsageError(f"--out {path.name}: has no known ending; use {', '.join(ENDINGS)}")
+    if path.is_dir():
+        raise UsageError(f"--out {path.name}: is a directory; name a file in it")
+    if not path.parent.is_dir():
+        raise UsageError(f"--out {path.name}: its directory does not exist; create it first")
+    return form
+
+
+def write_out(out: str, content: bytes, voice: Voice) -> None:
+    """Replace the file at once or not at all, and say so.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    path = Path(out)
+    try:
+        handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            Path(scratch).chmod(0o666 & ~_umask())
+            Path(scratch).replace(path)
+        except BaseException:
+            with suppress(OSError):
+                Path(scratch).unlink()
+            raise
+    except OSError as error:
+        raise UsageError(f"--out {path.name}: cannot be written ({error.strerror}); check the directory") from None
+    voice.say("note", f"wrote {path.name}")
+
+
+def rendered(plan: PlanFile, form: str, *, width: int) -> str:
+    """Return a plan in one of the `FORMATS`."""
+    from app.reports import csv, markdown, table
+    from app.reports.planfile import encode
+
+    writers = {"json": lambda plan: encode(plan).decode(), "csv": csv.render, "md": markdown.render}
+    return writers[form](plan) if form in writers else table.render(plan, width=width)
+
+
+def emit(text: str) -> None:
+    """Write data to stdout as UTF-8, whatever the locale; a reader that has seen enough is no error."""
+    try:
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def terminal_width() -> int:
+    """Return the columns to use: those of the terminal between 80 and 160, or 100 where there is none."""
+    return min(max(shutil.get_terminal_size((100, 24)).columns, NARROW), WIDE)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _all(command: F, options: tuple[Callable[[F], F], ...]) -> F:
+    return reduce(lambda wrapped, option: option(wrapped), reversed(options), command)

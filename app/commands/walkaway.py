@@ -1,0 +1,48 @@
+"""`tranche walkaway`: the highest price worth paying for every quote, with its proof."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from app.commands import options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.reports.planfile import PlanFile
+    from optimizer.walkaway import Flip
+
+
+@click.command()
+@options.input_options
+@options.format_option(*options.FORMATS)
+@options.voice_options
+@click.pass_context
+def command(context: click.Context, /, *, form: str, **given: Any) -> None:  # noqa: ANN401 - click's own
+    """Find the highest price worth paying for every quote, and prove it by buying just below and not just above."""
+    from app.reports.document import document
+    from app.session import load
+
+    voice = options.voice_of(context)
+    request = options.request_of(given)
+    session = load(request)
+    voice.report(session.diagnostics, notes=form in {"json", "csv"})
+    plan = session.plan()
+    voice.report(plan.diagnostics, notes=form in {"json", "csv"})
+    if not plan.walk_away:
+        voice.say("warning", "there is no quote among the offers; add one with --offer, or mark one status=quote")
+    file = document(session, plan, created=request.now)
+    options.emit(_rendered(file, session.proofs(plan), form))
+
+
+def _rendered(plan: PlanFile, proofs: Sequence[Flip | None], form: str) -> str:
+    from app.reports import quotes
+
+    said = [quotes.proof_text(proof, plan.currency) for proof in proofs]
+    if form == "json":
+        return quotes.as_json(plan, proofs)
+    if form == "csv":
+        return quotes.as_csv(plan, said)
+    return quotes.as_markdown(plan, said) if form == "md" else quotes.as_table(plan, said, options.terminal_width())

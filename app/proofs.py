@@ -1,0 +1,18 @@
+"""The proof of every walk-away price: a re-solve just below it buys, one just above it does not."""
+
+from optimizer.plan import Inputs, Plan, QuoteValue, Stated, stated_of
+from optimizer.solve import Memory
+from optimizer.walkaway import Flip, flip
+
+
+def proofs_of(inputs: Inputs, plan: Plan, memory: Memory) -> tuple[Flip | None, ...]:
+    """Prove each quote of the plan, in its order; None where a quote is worth nothing, or nothing could replace it."""
+    stated = stated_of(inputs)
+    return tuple(_proof(stated, value, memory) for value in plan.walk_away)
+
+
+def _proof(stated: Stated, value: QuoteValue, memory: Memory) -> Flip | None:
+    if value.walk_away is None or value.walk_away <= 0:
+        return None
+    tariff = stated.tariffs.index(value.tariff)
+    return flip(stated.problem, tariff, block=value.gpus, price=value.walk_away, memory=memory)

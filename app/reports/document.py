@@ -1,0 +1,168 @@
+"""A session and its plan -> the plan file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.reports import planfile as doc
+from app.reports.planfile import PlanFile, decimal, decode, encode, number, read, schema
+from app.version import version
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from app.session import Session
+    from optimizer import plan as optimal
+    from providers.tables import Diagnostic
+
+__all__ = ["PlanFile", "decode", "document", "encode", "read", "schema"]
+
+
+def document(session: Session, plan: optimal.Plan, *, created: datetime) -> PlanFile:
+    """Return the plan file of a plan that was made from the session."""
+    walk_away = {value.tariff.offer_id: value.walk_away for value in plan.walk_away}
+    found = dict.fromkeys((*session.diagnostics, *plan.diagnostics))
+    return PlanFile(
+        format_version=doc.FORMAT_VERSION,
+        tool=doc.Tool(name="tranche", version=version()),
+        created=_time(created),
+        currency=session.currency,
+        inputs=_inputs(session, plan),
+        summary=_summary(plan.summary),
+        purchases=[_purchase(bought, walk_away.get(bought.tariff.offer_id)) for bought in plan.purchases],
+        commitments=[_purchase(owned, None) for owned in plan.commitments],
+        mix=[_service(service) for service in plan.mix],
+        walk_away=[_quote(value) for value in plan.walk_away],
+        gates=[],
+        diagnostics=[_found(diagnostic) for diagnostic in found],
+    )
+
+
+def _inputs(session: Session, plan: optimal.Plan) -> doc.Inputs:
+    config = session.config
+    return doc.Inputs(
+        usage=[
+            doc.UsageFile(path=file.path, sha256=file.sha256, from_=file.first, until=file.last, rows=file.rows)
+            for file in session.usage
+        ],
+        offers=[
+            doc.OffersFile(
+                path=file.path, sha256=file.sha256, as_of_from=file.first, as_of_until=file.last, rows=file.rows
+            )
+            for file in session.offers
+        ],
+        commitments=[
+            doc.CommitmentsFile(path=file.path, sha256=file.sha256, rows=file.rows) for file in session.commitments
+        ],
+        limits=session.inputs.limits.described(),
+        options=doc.Options(
+            horizon=session.horizon,
+            start=_time(plan.horizon.start),
+            end=_time(plan.horizon.end),
+            now=_time(session.inputs.now),
+            demo=session.demo,
+            config=None if config is None else doc.ConfigFile(path=config.path, sha256=config.sha256),
+        ),
+    )
+
+
+def _summary(summary: optimal.Summary) -> doc.Summary:
+    return doc.Summary(
+        hours=_quantity(summary.hours),
+        gpu_hours=_quantity(summary.gpu_hours),
+        cost=_money(summary.cost),
+        existing_commitment_cost=_money(summary.existing_commitment_cost),
+        on_demand_cost=decimal(summary.on_demand_cost),
+        current_cost=decimal(summary.current_cost),
+        savings=decimal(summary.savings),
+        effective_savings_rate=number(summary.effective_savings_rate),
+        coverage=number(summary.coverage),
+        utilization=number(summary.utilization),
+        upfront=_money(summary.upfront),
+        total_commitment=_money(summary.total_commitment),
+        lower_bound=_money(summary.lower_bound),
+        gap=number(summary.gap) or 0.0,
+        solver=doc.Solver(name="highs", turns=summary.solver_turns),
+    )
+
+
+def _purchase(bought: optimal.Purchase, walk_away: float | None) -> doc.Purchase:
+    tariff = bought.tariff
+    return doc.Purchase(
+        offer_id=tariff.offer_id,
+        provider=tariff.provider,
+        region=tariff.region,
+        gpu_model=tariff.gpu_model,
+        purchase_option=tariff.purchase_option,
+        gpus=_quantity(bought.gpus),
+        lots=number(bought.lots, decimals=6),
+        start=None if tariff.start is None else _time(tariff.start),
+        end=None if tariff.end is None else _time(tariff.end),
+        term_months=tariff.term_months,
+        holding_usd_per_gpu_hour=_money(tariff.holding),
+        usage_usd_per_gpu_hour=_money(tariff.usage),
+        cost=_money(bought.cost),
+        upfront=_money(bought.upfront),
+        total_commitment=_money(bought.total_commitment),
+        utilization=number(bought.utilization),
+        break_even_utilization=number(bought.break_even_utilization),
+        walk_away_usd_per_gpu_hour=decimal(walk_away),
+        because=bought.because,
+    )
+
+
+def _service(service: optimal.Service) -> doc.Service:
+    tariff = service.tariff
+    return doc.Service(
+        workload=service.workload,
+        offer_id=tariff.offer_id,
+        provider=tariff.provider,
+        region=tariff.region,
+        gpu_model=tariff.gpu_model,
+        purchase_option=tariff.purchase_option,
+        gpu_hours=_quantity(service.gpu_hours),
+        cost=_money(service.cost),
+    )
+
+
+def _quote(value: optimal.QuoteValue) -> doc.Quote:
+    tariff = value.tariff
+    return doc.Quote(
+        offer_id=tariff.offer_id,
+        provider=tariff.provider,
+        gpu_model=tariff.gpu_model,
+        purchase_option=tariff.purchase_option,
+        quoted_usd_per_gpu_hour=_money(value.quoted),
+        walk_away_usd_per_gpu_hour=decimal(value.walk_away),
+        next_gpu_usd_per_gpu_hour=decimal(value.next_gpu),
+        gpus=number(value.gpus, decimals=6),
+        headroom=decimal(value.headroom),
+        verdict=value.verdict,
+        because=value.because,
+        next_because=value.next_because,
+    )
+
+
+def _found(diagnostic: Diagnostic) -> doc.Found:
+    return doc.Found(
+        level=diagnostic.level,
+        code=diagnostic.code,
+        message=diagnostic.message,
+        hint=diagnostic.hint,
+        where=diagnostic.where,
+    )
+
+
+def _money(amount: float) -> str:
+    text = decimal(amount)
+    if text is None:
+        raise ValueError(f"{amount} is no amount of money")
+    return text
+
+
+def _quantity(value: float) -> float:
+    return number(value, decimals=6) or 0.0
+
+
+def _time(time: datetime) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,119 @@
+"""What every report of a plan says, before it takes a form."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
+
+from app.reports.text import count, money, percent, rate
+
+if TYPE_CHECKING:
+    from app.reports.planfile import Found, PlanFile, Purchase, Quote, Service
+
+MONTH_HOURS = 730
+QUOTE_TITLES = ("Offer", "GPU", "GPUs", "Quoted", "Walk-away", "Next GPU", "Verdict", "Headroom")
+
+
+class Share(NamedTuple):
+    """GPU-hours and cost of one provider, purchase option and GPU model."""
+
+    provider: str
+    purchase_option: str
+    gpu_model: str
+    gpu_hours: float
+    cost: Decimal
+
+
+def demo_label(plan: PlanFile) -> str | None:
+    """Return what says that this is the demo; None where it is not."""
+    if not plan.inputs.options.demo:
+        return None
+    said = next((found.message for found in plan.diagnostics if found.code == "demo"), "demo data: fictional usage")
+    return said[0].upper() + said[1:]
+
+
+def span(plan: PlanFile) -> str:
+    """Write the length of the horizon: months, or the hours of the history."""
+    hours = plan.summary.hours
+    if plan.inputs.options.horizon.strip().lower() == "history":
+        return f"{count(hours)} hours of history"
+    return f"{count(hours / MONTH_HOURS)} months"
+
+
+def result(plan: PlanFile) -> str:
+    """Write the cost, and what is saved of the on-demand cost where that is known."""
+    summary, currency = plan.summary, plan.currency
+    cost = f"{money(summary.cost, currency)} over {span(plan)}"
+    if summary.savings is None:
+        return f"{cost}; no on-demand price to compare with"
+    if summary.savings.startswith("-"):
+        return f"{cost}: {money(summary.savings[1:], currency)} dearer than on demand"
+    return f"{cost}: saves {money(summary.savings, currency)} ({percent(summary.effective_savings_rate)})"
+
+
+def figures(plan: PlanFile) -> list[tuple[str, str]]:
+    """Return the totals, each with its name; what is unknown is left out."""
+    summary, currency = plan.summary, plan.currency
+    found = [
+        ("Cost", money(summary.cost, currency)),
+        ("of which commitments owned", money(summary.existing_commitment_cost, currency)),
+        ("All on demand", money(summary.on_demand_cost, currency)),
+        ("Savings", money(summary.savings, currency)),
+        ("Effective savings rate", percent(summary.effective_savings_rate)),
+        ("As billed today", money(summary.current_cost, currency)),
+        ("Coverage by commitments", percent(summary.coverage)),
+        ("Utilization of commitments", percent(summary.utilization)),
+        ("Paid at the start", money(summary.upfront, currency)),
+        ("New commitment in all", money(summary.total_commitment, currency)),
+        ("Proven lower bound", money(summary.lower_bound, currency)),
+        ("Gap to it", f"{summary.gap * 100:.2g} %"),
+        ("GPU-hours", count(summary.gpu_hours)),
+    ]
+    return [(name, value) for name, value in found if value != "-"]
+
+
+def price(bought: Purchase, currency: str) -> str:
+    """Write the price of a purchase as it is paid."""
+    if Decimal(bought.usage_usd_per_gpu_hour) == 0:
+        return rate(bought.holding_usd_per_gpu_hour, currency)
+    return f"{rate(bought.holding_usd_per_gpu_hour, currency)} + {rate(bought.usage_usd_per_gpu_hour, currency)}"
+
+
+def term(bought: Purchase) -> str:
+    """Write how long a purchase binds."""
+    if bought.term_months is not None:
+        return f"{count(bought.term_months)} mo"
+    return f"to {bought.end[:10]}" if bought.end else "open"
+
+
+def quote_cells(quote: Quote, currency: str) -> list[str]:
+    """Return one quote under `QUOTE_TITLES`."""
+    return [
+        quote.offer_id,
+        quote.gpu_model,
+        count(quote.gpus),
+        rate(quote.quoted_usd_per_gpu_hour, currency),
+        rate(quote.walk_away_usd_per_gpu_hour, currency),
+        rate(quote.next_gpu_usd_per_gpu_hour, currency),
+        quote.verdict,
+        money(quote.headroom, currency),
+    ]
+
+
+def mix_by_place(services: list[Service]) -> list[Share]:
+    """Add the mix up by provider, purchase option and GPU model, the dearest first."""
+    hours: defaultdict[tuple[str, str, str], float] = defaultdict(float)
+    costs: defaultdict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
+    for service in services:
+        key = (service.provider, service.purchase_option, service.gpu_model)
+        hours[key] += service.gpu_hours
+        costs[key] += Decimal(service.cost)
+    keys = sorted(costs, key=lambda key: (-costs[key], key))
+    return [Share(*key, gpu_hours=hours[key], cost=costs[key]) for key in keys]
+
+
+def sentence(found: Found) -> str:
+    """Write a diagnostic in one line."""
+    where = f"{found.where}: " if found.where and found.where not in found.message else ""
+    return f"{where}{found.message}" + (f"; {found.hint}" if found.hint else "")

@@ -1,0 +1,138 @@
+"""A plan as plain text for a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from app.reports.outline import (
+    QUOTE_TITLES,
+    demo_label,
+    figures,
+    mix_by_place,
+    price,
+    quote_cells,
+    result,
+    sentence,
+    span,
+    term,
+)
+from app.reports.text import columns, count, money, percent, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.reports.planfile import PlanFile, Purchase
+
+BOUGHT = ("Offer", "GPU", "GPUs", "Term", "Price", "Used", "Cost")
+GPU = 1  # where both tables of offers name the GPU
+ROOMY = 100  # from this width it has a column of its own
+MARGIN = "  "
+MIX = ("Provider", "Option", "GPU", "GPU-hours", "Cost")
+
+
+def render(plan: PlanFile, *, width: int = 100) -> str:
+    """Return the report; lines keep to the width where names can be cut to it, numbers are never cut."""
+    label = demo_label(plan)
+    blocks = [
+        _wrapped(label, width, indent="") if label else [],
+        [f"GPU plan: {result(plan)}", _when(plan)],
+        _figures(plan),
+        _bought("Buy", plan.purchases, plan.currency, width) or ["Buy nothing: no offer on the table makes it cheaper"],
+        _bought("Owned already", plan.commitments, plan.currency, width),
+        quotes(plan, width),
+        _mix(plan, width),
+        _found(plan, width),
+    ]
+    return "\n\n".join("\n".join(plain(line) for line in block) for block in blocks if block) + "\n"
+
+
+def quotes(plan: PlanFile, width: int, *, proofs: Sequence[str] = ()) -> list[str]:
+    """Return the lines on what each quote is worth, and why."""
+    rows = [quote_cells(quote, plan.currency) for quote in plan.walk_away]
+    because = [[f"walk-away: {quote.because}", f"next GPU: {quote.next_because}"] for quote in plan.walk_away]
+    for reasons, proof in zip(because, proofs, strict=bool(proofs)):
+        reasons.append(f"proof: {proof}")
+    return _explained("Quotes, and the highest price worth paying", QUOTE_TITLES, rows, because, width)
+
+
+def _when(plan: PlanFile) -> str:
+    options = plan.inputs.options
+    limits = ", ".join(f"{name}<={value}" for name, value in plan.inputs.limits.items())
+    return f"{options.start[:10]} to {options.end[:10]}, {span(plan)}" + (f"; limits: {limits}" if limits else "")
+
+
+def _figures(plan: PlanFile) -> list[str]:
+    rows = figures(plan)
+    name, value = (max(len(row[side]) for row in rows) for side in (0, 1))
+    return [f"  {row[0]:<{name}}  {row[1]:>{value}}" for row in rows]
+
+
+def _bought(title: str, purchases: Sequence[Purchase], currency: str, width: int) -> list[str]:
+    rows = [
+        [
+            bought.offer_id,
+            bought.gpu_model,
+            count(bought.gpus),
+            term(bought),
+            price(bought, currency),
+            percent(bought.utilization),
+            money(bought.cost, currency),
+        ]
+        for bought in purchases
+    ]
+    return _explained(title, BOUGHT, rows, [[bought.because] for bought in purchases], width)
+
+
+def _explained(
+    title: str, titles: Sequence[str], rows: Sequence[Sequence[str]], because: Sequence[Sequence[str]], width: int
+) -> list[str]:
+    """Lay out rows, each with its reasons below it; where there is little room, the GPU stands with the reasons."""
+    if not rows:
+        return []
+    if width < ROOMY:
+        because = [[row[GPU], *reasons] for row, reasons in zip(rows, because, strict=True)]
+        titles, *rows = ([*row[:GPU], *row[GPU + 1 :]] for row in (titles, *rows))
+    head, *lines = columns(titles, rows, width=width - len(MARGIN))
+    told = [
+        text
+        for line, reasons in zip(lines, because, strict=True)
+        for text in (f"{MARGIN}{line}", *(part for reason in reasons for part in _wrapped(reason, width)))
+    ]
+    return [title, f"{MARGIN}{head}", *told]
+
+
+def _mix(plan: PlanFile, width: int) -> list[str]:
+    rows = [
+        [
+            share.provider,
+            share.purchase_option,
+            share.gpu_model,
+            count(share.gpu_hours),
+            money(str(share.cost), plan.currency),
+        ]
+        for share in mix_by_place(plan.mix)
+    ]
+    lines = columns(MIX, rows, width=width - 2)
+    return ["What serves the demand", *(f"  {line}" for line in lines)] if rows else []
+
+
+def _found(plan: PlanFile, width: int) -> list[str]:
+    lines = [
+        line
+        for found in plan.diagnostics
+        if found.code != "demo"
+        for line in _wrapped(f"{found.level}: {sentence(found)}", width, indent="  ")
+    ]
+    return ["Notes", *lines] if lines else []
+
+
+def _wrapped(text: str, width: int, *, indent: str = "      ") -> list[str]:
+    return textwrap.wrap(
+        plain(text),
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -1,0 +1,113 @@
+"""What is loaded, and how it becomes a plan: the only state of the command and of the screens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from app.diagnostics import UsageError
+from app.solver import Solver
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from optimizer.plan import Inputs, Plan
+    from optimizer.walkaway import Flip
+    from providers.tables import Diagnostic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What somebody asks to plan from; `now` is the time at which the plan begins.
+
+    usage, offers, commitments: files. offer: quotes as typed. limit: caps as typed. config: the settings file.
+    """
+
+    now: datetime
+    usage: tuple[str, ...] = ()
+    offers: tuple[str, ...] = ()
+    offer: tuple[str, ...] = ()
+    commitments: tuple[str, ...] = ()
+    limit: tuple[str, ...] = ()
+    horizon: str | None = None
+    config: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """One file behind a plan; first and last are its hours (usage) or the days its prices were true (offers)."""
+
+    path: str
+    sha256: str
+    rows: int
+    first: str | None = None
+    last: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Everything a plan follows from, where it came from, and what was found on the way.
+
+    horizon: as it was asked for. config: the settings file, None where there is none. demo: whether the usage is the
+    bundled one. currency: of every amount.
+    """
+
+    inputs: Inputs
+    usage: tuple[Origin, ...]
+    offers: tuple[Origin, ...]
+    commitments: tuple[Origin, ...]
+    config: Origin | None
+    horizon: str
+    demo: bool
+    currency: str
+    diagnostics: tuple[Diagnostic, ...]
+    solver: Solver = field(default_factory=Solver, compare=False, repr=False)
+
+    def with_price(self, offer_id: str, *, holding: float | None = None, usage: float | None = None) -> Session:
+        """Return the session with other prices on one offer, $ per GPU-hour; a price that is not given stays.
+
+        Raises:
+            UsageError: there is no such offer, or the price breaks a rule of the table.
+        """
+        import polars as pl
+
+        from providers.tables import OFFERS, InputError, checked
+
+        here = pl.col("offer_id") == offer_id
+        if self.inputs.offers.filter(here).is_empty():
+            raise UsageError(f"there is no offer {offer_id}; the offers are in inputs.offers")
+        prices = {"holding_usd_per_gpu_hour": holding, "usage_usd_per_gpu_hour": usage}
+        offers = self.inputs.offers.with_columns(
+            pl.when(here).then(pl.lit(price)).otherwise(name).alias(name)
+            for name, price in prices.items()
+            if price is not None
+        )
+        try:
+            offers = checked(offers, OFFERS, where=f"the new price of {offer_id}")
+        except InputError as error:
+            raise UsageError(str(error)) from None
+        return replace(self, inputs=replace(self.inputs, offers=offers))
+
+    def plan(self) -> Plan:
+        """Solve.
+
+        Raises:
+            InfeasibleError: with the workloads, hours and limits in conflict.
+        """
+        return self.solver.plan(self.inputs)
+
+    def proofs(self, plan: Plan) -> tuple[Flip | None, ...]:
+        """Re-solve each quote just below and just above its walk-away price; None where it is worth nothing."""
+        return self.solver.proofs(self.inputs, plan)
+
+
+def load(request: Request) -> Session:
+    """Read what was asked for, or the demo where no usage was given.
+
+    Raises:
+        InputError: a file cannot be read, is not what it should be, or does not go with the others.
+        UsageError, QuoteError, LimitError: the settings, a quote or a limit cannot be read.
+    """
+    from app.loading import session_of
+
+    return session_of(request)

@@ -1,0 +1,42 @@
+"""Solving for a session: one solve at a time, remembering what earlier ones found, and printing nothing."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from app.quiet import hushed
+
+if TYPE_CHECKING:
+    from optimizer.plan import Inputs, Plan
+    from optimizer.solve import Memory
+    from optimizer.walkaway import Flip
+
+
+class Solver:
+    """Shared by a session and all its edits, so that an edited quote costs only what it touches."""
+
+    def __init__(self) -> None:
+        """Begin with nothing known."""
+        self._lock = Lock()
+        self._memory: Memory | None = None
+
+    def plan(self, inputs: Inputs) -> Plan:
+        """Solve; a second caller waits, since what is remembered serves one at a time."""
+        from optimizer.plan import plan_of
+
+        with self._lock, hushed():
+            return plan_of(inputs, self._known())
+
+    def proofs(self, inputs: Inputs, plan: Plan) -> tuple[Flip | None, ...]:
+        """Re-solve each quote just below and just above its walk-away price; None where it is worth nothing."""
+        from app.proofs import proofs_of
+
+        with self._lock, hushed():
+            return proofs_of(inputs, plan, self._known())
+
+    def _known(self) -> Memory:
+        from optimizer.solve import Memory
+
+        self._memory = self._memory or Memory()
+        return self._memory

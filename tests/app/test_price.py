@@ -1,0 +1,110 @@
+"""Offers for one GPU, cheapest first; and the schemas that the command prints."""
+
+import csv
+import io
+
+import jsonschema
+import pytest
+
+GPU = "H100-SXM-80GB"
+
+
+@pytest.fixture
+def book(files):
+    spot = {
+        "mean_hours_between_interruptions": 50,
+        "restart_hours": 1,
+        "checkpoint_hours": 2,
+        "checkpoint_cost_hours": 0.1,
+    }
+    rows = [
+        files.on_demand(region="us-east-1", as_of="2026-11-01", source="a page"),
+        files.offer("spot", "spot", usage=2, region="eu-west-1", as_of="2026-10-22", **spot),
+        files.offer("flex", "flex", holding=0.6, usage=1.8, lot_gpus=8, term_months=12, as_of="last week"),
+        files.offer("other", "on_demand", usage=1) | {"gpu_model": "L4-24GB"},
+        files.offer("odd", "on_demand", usage=1) | {"gpu_model": "Vega"},
+    ]
+    return files.table("book.csv", rows)
+
+
+def test_cheapest_first_with_spot_at_its_effective_price(tranche, book):
+    ran = tranche("price", "h100-sxm", "--offers", book, "--now", "2026-11-21", "--format", "json")
+    assert [row["offer_id"] for row in ran.json] == ["spot", "flex", "od"]
+    spot, flex, on_demand = ran.json
+    effective = 2 * (1 + 0.1 / 2 + (2 / 2 + 1) / 50)  # 1 + δ/τ + (τ/2 + r)/M
+    assert float(spot["all_in_usd_per_gpu_hour"]) == pytest.approx(effective)
+    assert spot["advertised_usd_per_gpu_hour"] == "2.00"
+    assert (spot["age_days"], on_demand["age_days"], flex["age_days"]) == (30, 20, None)
+    assert (flex["all_in_usd_per_gpu_hour"], flex["lot_gpus"], flex["term_months"]) == ("2.40", 8, 12)
+
+
+def test_forms_agree(tranche, book):
+    common = ["price", GPU, "--offers", book, "--now", "2026-11-21", "--format"]
+    rows = tranche(*common, "json").json
+    cells = list(csv.DictReader(io.StringIO(tranche(*common, "csv").out)))
+    assert [{name: "" if cell is None else str(cell) for name, cell in row.items()} for row in rows] == cells
+    table = tranche(*common, "table").out.splitlines()
+    assert [line.split()[0] for line in table[3:]] == [row["offer_id"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [(["--option", "spot"], ["spot"]), (["--region", "us-*"], ["od"]), (["--region", "*"], ["spot", "flex", "od"])],
+)
+def test_filters(tranche, book, arguments, names):
+    ran = tranche("price", GPU, "--offers", book, "--format", "json", *arguments)
+    assert [row["offer_id"] for row in ran.json] == names
+
+
+def test_a_name_that_only_the_book_knows(tranche, book):
+    ran = tranche("price", "Vega", "--offers", book, "--format", "json")
+    assert [row["offer_id"] for row in ran.json] == ["odd"]
+    assert "Vega" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("gpu", "said"),
+    [
+        ("H100-SMX-80GB", "H100-SMX-80GB is no GPU that is known; did you mean H100-SXM-80GB?"),
+        ("H100", "H100 may mean H100-NVL-94GB or H100-PCIE-80GB or H100-SXM-80GB; write one of them"),
+        ("abacus", "abacus is no GPU that is known; on offer are H100-SXM-80GB, L4-24GB, Vega"),
+    ],
+)
+def test_a_name_that_means_nothing_or_too_much(tranche, book, gpu, said):
+    ran = tranche("price", gpu, "--offers", book)
+    assert (ran.code, ran.out, ran.err) == (2, "", f"tranche: error: {said}\n")
+
+
+def test_nothing_on_offer_is_an_empty_answer_with_a_warning(tranche, book):
+    ran = tranche("price", "B200-180GB", "--offers", book, "--format", "json")
+    assert (ran.code, ran.json) == (0, [])
+    assert "no offer of B200-180GB" in ran.err
+
+
+def test_the_bundled_book_says_its_age(tranche, files):
+    ran = tranche("price", GPU, "--now", "2026-11-21", "--format", "json")
+    assert len(ran.json) > 10
+    assert "the newest is 12 days old" in ran.err
+    prices = [float(row["all_in_usd_per_gpu_hour"]) for row in ran.json]
+    assert prices == sorted(prices)
+
+
+@pytest.mark.parametrize("kind", ["usage", "offers", "commitments", "config", "plan"])
+def test_every_schema_is_one(tranche, files, kind):
+    jsonschema.Draft202012Validator.check_schema(tranche("schema", kind).json)
+
+
+def test_schema_of_a_row_takes_good_rows_and_refuses_bad_ones(tranche, files):
+    usage = jsonschema.Draft202012Validator(tranche("schema", "usage").json)
+    row = files.hours()[0]
+    assert usage.is_valid({**row, "team": None, "extra": 1})
+    for bad in ({"gpu_hours": -1}, {"gpu_hours": None}, {"purchase_option": "barter"}):
+        assert not usage.is_valid({**row, **bad})
+    assert not usage.is_valid({name: cell for name, cell in row.items() if name != "hour"})
+
+
+def test_schema_of_the_settings(tranche, files):
+    config = jsonschema.Draft202012Validator(tranche("schema", "config").json)
+    assert config.is_valid({"plan": {"horizon": "1y"}, "limits": {"spot": "4%", "provider.aws": "50%", "upfront": 2e6}})
+    assert not config.is_valid({"limits": {"spott": "4%"}})
+    assert not config.is_valid({"workloads": {"a/*": {"runs_on": {"L4-24GB": 0}}}})
