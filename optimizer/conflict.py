@@ -16,21 +16,24 @@ from optimizer.reasons import gpus
 from optimizer.reduce import Part, parts_of
 from optimizer.solve import InfeasibleError, run
 from optimizer.tariffs import Tariff
+from providers.tables import Diagnostic
 
 NAMED = 3  # workloads that a message names before it only counts
 
 
-def conflict_in(problem: Problem, demand: Demand, tariffs: Sequence[Tariff]) -> str:
+def conflict_in(problem: Problem, demand: Demand, tariffs: Sequence[Tariff], left_out: Sequence[Diagnostic]) -> str:
     """Return one sentence on why nothing serves the demand within the limits."""
     return (
-        _without_an_offer(problem, demand, tariffs)
+        _without_an_offer(problem, demand, tariffs, left_out)
         or _beyond_capacity(problem, demand)
         or _beyond_limits(problem)
         or "no plan meets the demand within the limits; take one limit away at a time to find the one that binds"
     )
 
 
-def _without_an_offer(problem: Problem, demand: Demand, tariffs: Sequence[Tariff]) -> str:
+def _without_an_offer(
+    problem: Problem, demand: Demand, tariffs: Sequence[Tariff], left_out: Sequence[Diagnostic]
+) -> str:
     """Name workloads for which, in some hour, nothing at all is on offer."""
     able = ((problem.rates > 0) & (problem.maximum > 0) & (problem.pinned != 0)).astype(float) @ problem.running > 0
     bare = (demand.gpu_hours > 0) & ~able
@@ -44,8 +47,15 @@ def _without_an_offer(problem: Problem, demand: Demand, tariffs: Sequence[Tariff
         if len(slots) < bare.shape[1]
         else "every hour"
     )
-    others = f" (and {len(missing) - 1} more workloads)" if len(missing) > 1 else ""
-    return f"{stream.workload}{others} needs {stream.gpu_model} in {when}, and {_why_none(stream, tariffs)}"
+    more = len(missing) - 1
+    others = f" (and {more} more workload{'s' if more > 1 else ''})" if more else ""
+    need = f"{stream.workload}{others} needs {stream.gpu_model} in {when}"
+    return f"{need}, and {_why_none(stream, tariffs)}{_also(left_out)}"
+
+
+def _also(left_out: Sequence[Diagnostic]) -> str:
+    """Add what was left out: it may be what is missing."""
+    return "".join(f"; {found.message}" for found in left_out[:NAMED])
 
 
 def _why_none(stream: Stream, tariffs: Sequence[Tariff]) -> str:

@@ -169,7 +169,7 @@ def solved(stated: Stated, memory: Memory) -> Solution:
     try:
         return solve(stated.problem, memory)
     except InfeasibleError:
-        raise InfeasibleError(conflict_in(stated.problem, stated.demand, stated.tariffs)) from None
+        raise InfeasibleError(conflict_in(stated.problem, stated.demand, stated.tariffs, stated.found)) from None
 
 
 def _explained(inputs: Inputs, stated: Stated, solution: Solution, memory: Memory) -> Plan:

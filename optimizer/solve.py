@@ -24,9 +24,9 @@ from optimizer.reduce import Part, alike, parts_of
 GAP = 1e-9  # relative distance of the bounds at which the search ends
 SMALL = 200  # slots up to which the master knows each of them
 GROUPS = 3  # stretches of the load-duration curve that the master knows in each stretch of the horizon
-COARSE = 1e-7  # relative distance of the bounds at which whole lots begin to matter
+COARSE = 1e-3  # relative distance of the bounds at which whole lots begin to matter
 TURNS = 400
-KEPT = 30  # cuts that an edit starts from
+KEPT = 60  # cuts that an edit starts from
 OPTIMAL, INFEASIBLE = 0, 2
 
 
@@ -198,17 +198,20 @@ def _meet(problem: Problem, part: Part, learned: Learned) -> tuple[_Tried, float
 
     While the bounds are far apart the master may buy parts of a lot: its cuts hold just as well, and come cheaper.
     """
-    bound, best, in_lots = -np.inf, None, False
+    bound, best, in_lots, every_hour = -np.inf, None, False, False
     seen: set[bytes] = set()
     learned.cuts = learned.cuts[-KEPT:]
     for turn in range(1, TURNS + 1):
         program = _master(problem, part, learned)
-        master = cuts_alone(program, grouped(part, learned.group)) if in_lots else relaxed(program)
+        if not in_lots:
+            master = relaxed(program)
+        else:
+            master = program if every_hour else cuts_alone(program, grouped(part, learned.group))
         chosen = run(master)
         bound = max(bound, master.unit * _proven(master, chosen))
         tried = _tried(problem, part, learned, _tidied(master, chosen.x[: len(part.offers)]))
         if tried is None:  # the groups hide an hour that the limits leave unserved: the master must see every hour
-            learned.group, learned.cuts = np.arange(len(part.weight)), []
+            learned.group, learned.cuts, every_hour = np.arange(len(part.weight)), [], True
             continue
         learned.cuts.append(tried.cut)
         again = tried.gpus.tobytes() in seen  # the cut is there already: what is left is the solver's tolerance
