@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from app.commands import options
+from app.commands.planning import planned
 
 
 @click.command()
@@ -17,17 +18,9 @@ from app.commands import options
 @click.pass_context
 def command(context: click.Context, /, *, form: str, out: str | None, **given: Any) -> None:  # noqa: ANN401 - click's own
     """Plan what to buy for the GPU-hours in USAGE, CSV or Parquet files; with none, for the demo."""
-    from app.reports.document import document
-    from app.session import load
-
     voice = options.voice_of(context)
     out_form = options.check_out(out)
-    request = options.request_of(given)
-    session = load(request)
-    voice.report(session.diagnostics, notes=form in {"json", "csv"})
-    plan = session.plan()
-    voice.report(plan.diagnostics, notes=form in {"json", "csv"})
-    file = document(session, plan, created=request.now)
+    _, _, file = planned(voice, given, form)
     text = options.rendered(file, form, width=options.terminal_width())
     if out is not None and out_form is not None:
         options.write_out(out, options.rendered(file, out_form, width=options.WIDE).encode(), voice)

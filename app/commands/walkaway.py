@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.commands import options
+from app.commands.planning import planned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,18 +23,10 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(context: click.Context, /, *, form: str, **given: Any) -> None:  # noqa: ANN401 - click's own
     """Find the highest price worth paying for every quote, and prove it by buying just below and not just above."""
-    from app.reports.document import document
-    from app.session import load
-
     voice = options.voice_of(context)
-    request = options.request_of(given)
-    session = load(request)
-    voice.report(session.diagnostics, notes=form in {"json", "csv"})
-    plan = session.plan()
-    voice.report(plan.diagnostics, notes=form in {"json", "csv"})
+    session, plan, file = planned(voice, given, form)
     if not plan.walk_away:
         voice.say("warning", "there is no quote among the offers; add one with --offer, or mark one status=quote")
-    file = document(session, plan, created=request.now)
     options.emit(_rendered(file, session.proofs(plan), form))
 
 
