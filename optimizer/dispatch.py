@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from optimizer.problem import Floats, Ints, Problem, sum_by
 from optimizer.reduce import Part
-from optimizer.solve import PartSolution, Solution
+
+if TYPE_CHECKING:  # solve takes its own solutions apart to see whether they keep the limits
+    from optimizer.solve import PartSolution, Solution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from hashlib import blake2b
 import numpy as np
 from scipy.optimize import OptimizeResult, linprog
 
+from optimizer.dispatch import dispatch_of
 from optimizer.hours import Evaluation, Hours, held_by
 from optimizer.limits import Limits
 from optimizer.problem import Bools, Floats, Ints, Problem, sum_by
@@ -119,16 +120,13 @@ def solve(problem: Problem, memory: Memory | None = None) -> Solution:
 
 def within_limits(problem: Problem, solution: Solution) -> bool:
     """Say whether a solution found without limits keeps them."""
-    from optimizer.dispatch import dispatch_of
-
     dispatch = dispatch_of(solution)
     served = (dispatch.gpu_hours * problem.rates).sum(axis=0)
     limits, demanded = problem.limits, problem.demanded
-    decided = np.isnan(problem.pinned) | (problem.upfront > 0)
     shares = [
         (float(served[problem.spot].sum()), limits.spot * demanded),
         (float(dispatch.held.sum()), limits.committed * demanded),
-        (float((problem.upfront * solution.quantities)[decided].sum()), limits.upfront_usd),
+        (float(problem.upfront @ solution.quantities), limits.upfront_usd),
     ]
     shares += [
         (float(served[problem.provider == name].sum()), cap * demanded) for name, cap in limits.providers.items()
