@@ -76,7 +76,8 @@ class Service:
 class QuoteValue:
     """What one quote is worth, and why; headroom: $ between walk-away and quoted price over block and term.
 
-    Prices are None where there is none, because no plan can do without the quote, or none can have it.
+    Prices are in the terms of the vendor, on spot per hour paid. They are None where there is none, because no plan can
+    do without the quote, or none can have it.
     """
 
     tariff: Tariff
@@ -167,7 +168,7 @@ def stated_of(inputs: Inputs) -> Stated:
 def solved(stated: Stated, memory: Memory) -> Solution:
     """Solve, or say why there is no plan."""
     try:
-        return solve(stated.problem, memory)
+        return solve(stated.problem, memory, anew=True)
     except InfeasibleError:
         raise InfeasibleError(conflict_in(stated.problem, stated.demand, stated.tariffs, stated.found)) from None
 
@@ -249,12 +250,13 @@ def _quote_value(stated: Stated, solution: Solution, index: int, memory: Memory)
     tariff, problem = stated.tariffs[index], stated.problem
     found = walk_away(problem, index, block=tariff.block, best=solution, memory=memory)
     hours = tariff.term_hours or float(problem.hours[index])
+    stated_as = tariff.overhead if tariff.spot else 1.0
     return QuoteValue(
         tariff=tariff,
         gpus=found.block,
-        quoted=found.quoted,
-        walk_away=found.price,
-        next_gpu=found.next_gpu,
+        quoted=found.quoted / stated_as,
+        walk_away=None if found.price is None else found.price / stated_as,
+        next_gpu=None if found.next_gpu is None else found.next_gpu / stated_as,
         error=found.error,
         headroom=None
         if found.block is None or found.price is None

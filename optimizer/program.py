@@ -116,12 +116,13 @@ def pool_rows(part: Part, step: Floats) -> csr_array:
 
 
 def cap_rows(part: Part) -> tuple[csr_array, Floats]:
-    """Σ_p∈s x[p, k] <= cap[s, k] for pay-as-you-go with a cap that several classes draw on."""
+    """Σ_p∈s x[p, k] <= cap[s, k] for pay-as-you-go with a cap, or a window, that several classes share."""
     users = np.bincount(part.pair_supply, minlength=len(part.supply_tariffs))
     capped = np.flatnonzero(~part.pools & np.isfinite(part.payg_cap).any(axis=1) & (users > 1))
     drawn = _draws(part, capped)
     none = csr_array((drawn.shape[0], len(part.offers)))
-    return hstack([none, drawn], format="csr"), part.payg_cap[capped].ravel()
+    most = np.minimum(part.payg_cap, part.enough[:, None] + 1.0)
+    return hstack([none, drawn], format="csr"), most[capped].ravel()
 
 
 def limits(problem: Problem, part: Part, step: Floats) -> tuple[list[csr_array], Floats, tuple[str, ...]]:

@@ -16,11 +16,12 @@ import numpy as np
 from scipy.optimize import OptimizeResult, linprog
 
 from optimizer.dispatch import dispatch_of
-from optimizer.hours import Evaluation, Hours, held_by
+from optimizer.hours import Hours, held_by
 from optimizer.limits import Limits
 from optimizer.problem import Bools, Floats, Ints, Problem, sum_by
 from optimizer.program import CONTINUOUS, Cut, Program, cuts_alone, grouped, program_of, relaxed, with_cuts
 from optimizer.reduce import Part, alike, parts_of
+from optimizer.shares import Shares
 
 GAP = 1e-9  # relative distance of the bounds at which the search ends
 SMALL = 200  # slots up to which the master knows each of them
@@ -60,6 +61,7 @@ class Learned:
     """What is known of the hours of a part, whatever is bought and at whatever holding price."""
 
     hours: Hours
+    shares: Shares
     group: Ints
     cuts: list[Cut]
 
@@ -68,7 +70,7 @@ class Learned:
 class Memory:
     """What earlier solves found, so that an edit costs only what it touches.
 
-    It changes no cost and no bound; of equally cheap plans it may find another.
+    It changes no cost and no bound. Of equally cheap plans it may find another, unless a solve is to learn anew.
     """
 
     solved: dict[bytes, PartSolution] = field(default_factory=dict)
@@ -95,7 +97,7 @@ class Solution:
         return max(0.0, self.cost - self.lower_bound) / max(abs(self.cost), 1e-12)
 
 
-def solve(problem: Problem, memory: Memory | None = None) -> Solution:
+def solve(problem: Problem, memory: Memory | None = None, *, anew: bool = False) -> Solution:
     """Return the cheapest plan and its bounds.
 
     Limits that the cheapest plan without them happens to meet cost nothing, so it is tried first: it falls apart into
@@ -104,18 +106,19 @@ def solve(problem: Problem, memory: Memory | None = None) -> Solution:
     Args:
         problem: what to decide.
         memory: what earlier solves found, filled as it goes.
+        anew: learn parts again that were not solved before, so that of equally cheap plans always the same is found.
 
     Raises:
         InfeasibleError: no plan meets demand and limits.
         SolverError: HiGHS found none for another reason.
     """
     memory = Memory() if memory is None else memory
-    free = _solved(replace(problem, limits=Limits()), memory)
+    free = _solved(replace(problem, limits=Limits()), memory, anew=anew)
     if not problem.coupled:
         return replace(free, problem=problem)
     if within_limits(problem, free):
         return replace(free, problem=problem)
-    return _solved(problem, memory)
+    return _solved(problem, memory, anew=anew)
 
 
 def within_limits(problem: Problem, solution: Solution) -> bool:
@@ -134,8 +137,8 @@ def within_limits(problem: Problem, solution: Solution) -> bool:
     return all(amount <= most for amount, most in shares)
 
 
-def _solved(problem: Problem, memory: Memory) -> Solution:
-    solved = [_remembered(problem, part, memory) for part in parts_of(problem)]
+def _solved(problem: Problem, memory: Memory, *, anew: bool) -> Solution:
+    solved = [_remembered(problem, part, memory, anew=anew) for part in parts_of(problem)]
     quantities, worth = np.zeros(len(problem.usage)), np.zeros(len(problem.usage))
     for one in solved:
         quantities[one.part.offers] = one.quantities
@@ -150,7 +153,7 @@ def _solved(problem: Problem, memory: Memory) -> Solution:
     )
 
 
-def _remembered(problem: Problem, part: Part, memory: Memory) -> PartSolution:
+def _remembered(problem: Problem, part: Part, memory: Memory, *, anew: bool) -> PartSolution:
     """Solve the part, unless the same was solved before; start from what is known of its hours."""
     if len(np.unique(part.pair_class)) < len(part.demand):
         raise InfeasibleError
@@ -158,12 +161,19 @@ def _remembered(problem: Problem, part: Part, memory: Memory) -> PartSolution:
     ways = (part.pair_class, part.pair_supply, part.pair_rate, part.pair_cost, part.payg_cap)
     hours = _digest(part.demand, part.weight, *ways, repr(problem.limits), *limited)
     names = ("holding", "hours", "lot", "minimum", "maximum", "pinned", "upfront")
-    terms = _digest(hours, part.supply_of, part.running, *(getattr(problem, name)[part.offers] for name in names))
+    terms = _digest(anew, hours, part.supply_of, part.running, *(getattr(problem, name)[part.offers] for name in names))
     if terms not in memory.solved:
         group = _groups(part)
-        known = memory.learned.setdefault(_digest(hours, group), Learned(Hours(part), group, []))
+        shape = _digest(hours, group)
+        if anew or shape not in memory.learned:
+            memory.learned[shape] = _nothing_known(problem, part, group)
+        known = memory.learned[shape]
         memory.solved[terms] = solve_part(problem, part, known)
     return replace(memory.solved[terms], part=part)
+
+
+def _nothing_known(problem: Problem, part: Part, group: Ints) -> Learned:
+    return Learned(hours=Hours(part), shares=Shares(problem, part), group=group, cuts=[])
 
 
 def _digest(*values: object) -> bytes:
@@ -179,7 +189,7 @@ def solve_part(problem: Problem, part: Part, learned: Learned) -> PartSolution:
     """Let master and hours take turns until their bounds meet."""
     best, bound, turns = _meet(problem, part, learned)
     # Served once more from scratch, so that what was learned earlier cannot choose among equally cheap ways to serve.
-    fresh = _tried(problem, part, Learned(Hours(part), learned.group, []), best.gpus) or best
+    fresh = _tried(problem, part, _nothing_known(problem, part, learned.group), best.gpus)
     return PartSolution(
         part=part,
         quantities=best.gpus,
@@ -196,21 +206,15 @@ def _meet(problem: Problem, part: Part, learned: Learned) -> tuple[_Tried, float
 
     While the bounds are far apart the master may buy parts of a lot: its cuts hold just as well, and come cheaper.
     """
-    bound, best, in_lots, every_hour = -np.inf, None, False, False
+    bound, best, in_lots = -np.inf, None, False
     seen: set[bytes] = set()
     learned.cuts = learned.cuts[-KEPT:]
     for turn in range(1, TURNS + 1):
         program = _master(problem, part, learned)
-        if not in_lots:
-            master = relaxed(program)
-        else:
-            master = program if every_hour else cuts_alone(program, grouped(part, learned.group))
+        master = cuts_alone(program, grouped(part, learned.group)) if in_lots else relaxed(program)
         chosen = run(master)
         bound = max(bound, master.unit * _proven(master, chosen))
         tried = _tried(problem, part, learned, _tidied(master, chosen.x[: len(part.offers)]))
-        if tried is None:  # the groups hide an hour that the limits leave unserved: the master must see every hour
-            learned.group, learned.cuts, every_hour = np.arange(len(part.weight)), [], True
-            continue
         learned.cuts.append(tried.cut)
         again = tried.gpus.tobytes() in seen  # the cut is there already: what is left is the solver's tolerance
         seen.add(tried.gpus.tobytes())
@@ -274,51 +278,30 @@ class _Tried:
     cut: Cut
 
 
-def _tried(problem: Problem, part: Part, learned: Learned, gpus: Floats) -> _Tried | None:
-    """Serve every hour with these quantities; None where the limits forbid it."""
-    found = learned.hours.serve(held_by(part, gpus))
+def _tried(problem: Problem, part: Part, learned: Learned, gpus: Floats) -> _Tried:
+    """Serve every hour with these quantities; at infinite cost where that cannot be done."""
+    held, group = held_by(part, gpus), learned.group
+    holding = float(problem.holding[part.offers] * problem.hours[part.offers] @ gpus)
+    found = learned.hours.serve(held)
     if not found.complete:
-        price = _summed(found.price, learned.group)
-        cut = Cut(kind="needed", base=np.array([found.base.sum()]), price=price)
+        cut = Cut(kind="needed", base=np.array([found.base.sum()]), price=_summed(found.price, group))
         return _Tried(gpus=gpus, served=found.served, cost=np.inf, cut=cut)
-    if not _shares_kept(problem, part, found):
-        return _within_shares(problem, part, gpus, learned.group)
-    holding = problem.holding[part.offers] * problem.hours[part.offers]
-    cost = float(holding @ gpus + part.pair_cost @ found.served @ part.weight)
-    base = sum_by(learned.group, found.base * part.weight)
-    price = _summed(found.price * part.weight, learned.group)
-    return _Tried(gpus=gpus, served=found.served, cost=cost, cut=Cut(kind="hourly", base=base, price=price))
+    if learned.shares.kept_by(found.served):
+        base = sum_by(group, found.base * part.weight)
+        cut = Cut(kind="hourly", base=base, price=_summed(found.price * part.weight, group))
+        cost = float(part.pair_cost @ found.served @ part.weight)
+        return _Tried(gpus=gpus, served=found.served, cost=holding + cost, cut=cut)
+    mixed = learned.shares.serve(held)
+    if not mixed.possible:
+        cut = Cut(kind="needed", base=np.array([-mixed.base]), price=-_summed(mixed.price, group))
+        return _Tried(gpus=gpus, served=mixed.served, cost=np.inf, cut=cut)
+    cut = Cut(kind="total", base=np.array([mixed.base]), price=_summed(mixed.price, group))
+    return _Tried(gpus=gpus, served=mixed.served, cost=holding + mixed.cost, cut=cut)
 
 
 def _summed(price: Floats, group: Ints) -> Floats:
     """Sum price[s, k] over the slots of each group."""
     return np.array([sum_by(group, row) for row in price])
-
-
-def _shares_kept(problem: Problem, part: Part, found: Evaluation) -> bool:
-    heads = part.heads[part.pair_supply]
-    served = part.pair_rate * (found.served @ part.weight)
-    limits, demanded = problem.limits, problem.demanded
-    return served[problem.spot[heads]].sum() <= limits.spot * demanded and all(
-        served[problem.provider[heads] == name].sum() <= share * demanded for name, share in limits.providers.items()
-    )
-
-
-def _within_shares(problem: Problem, part: Part, gpus: Floats, group: Ints) -> _Tried | None:
-    """Serve every hour in one program, since a share of the demand is short over all hours together."""
-    program = program_of(problem, part)
-    try:
-        result = run(_fixed(program, gpus))
-    except InfeasibleError:
-        return None
-    offers, slots = len(gpus), len(part.weight)
-    pools = np.flatnonzero(part.pools)
-    price = np.zeros((len(part.supply_tariffs), slots))
-    price[pools] = result.ineqlin.marginals[: len(pools) * slots].reshape(-1, slots)
-    serving = float(result.fun - program.cost[:offers] @ (gpus / program.step))
-    base = np.array([serving - float((price * held_by(part, gpus)).sum())])
-    cut = Cut(kind="total", base=base, price=_summed(price, group))
-    return _Tried(gpus=gpus, served=result.x[offers:].reshape(-1, slots), cost=float(result.fun), cut=cut)
 
 
 def _worth(problem: Problem, program: Program, part: Part, gpus: Floats) -> Floats:

@@ -57,6 +57,11 @@ class Tariff:
         return self.purchase_option == "spot"
 
     @property
+    def overhead(self) -> float:
+        """Hours paid per useful hour: above 1 on spot, whose price a vendor states per hour paid."""
+        return self.usage / self.advertised_usage if self.advertised_usage else 1.0
+
+    @property
     def term_hours(self) -> float | None:
         """Hours that one commitment is paid for: its term, or else its dated window."""
         if self.term_months is not None:

@@ -62,7 +62,7 @@ def walk_away(
     """Value a quote by (V - V0(q)) / (q · hours).
 
     V is the optimal cost without the quote, V0(q) with q GPUs of it at holding price 0; a two-part quote keeps its
-    usage price. Where the quote names no quantity, q is what is planned or, if that is nothing, the first GPU.
+    usage price. Where the quote names no quantity, q is what is planned or, if that is nothing, one GPU.
 
     Args:
         problem: the whole problem, the quote in it at its quoted price.
@@ -86,7 +86,7 @@ def walk_away(
     if free is None:
         return _priceless(problem, tariff, size, "decline", "to take it would break a limit")
     block_hours = size * float(problem.hours[tariff])
-    price = (without.cost - free.cost) / block_hours if block or planned else first
+    price = (without.cost - free.cost) / block_hours
     slack = (without.cost - without.lower_bound) + (free.cost - free.lower_bound)
     return WalkAway(
         tariff=tariff,

@@ -1,0 +1,96 @@
+"""Time and peak memory of what people wait for: `python -m tests.benchmarks [--plain-8760]`.
+
+Every line is a process of its own, so that its peak memory is its own. Nothing here passes or fails.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter, time
+
+ROOT = Path(__file__).parents[2]
+TRANCHE = ("-c", "import sys; from app.cli import main; sys.exit(main(sys.argv[1:]))")
+HOURS = (168, 720, 8760)
+PLAIN_BY_DEFAULT = 720  # beyond that the plain program takes minutes and gigabytes
+FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished process."""
+
+    seconds: float
+    megabytes: float
+    code: int
+    text: str
+
+    @property
+    def said(self) -> dict[str, float]:
+        """Return what the process measured itself."""
+        return json.loads(self.text.splitlines()[-1]) if self.code == 0 else {}
+
+
+def measure(*arguments: str) -> Run:
+    """Run Python with these arguments; its standard error goes nowhere."""
+    begun = perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert process.stdout is not None
+    text = process.stdout.read().decode()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stdout.close()
+    kilobytes = used.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
+    return Run(perf_counter() - begun, kilobytes / 1024, process.returncode, text)
+
+
+def line(what: str, run: Run, seconds: float | None, note: str = "") -> None:
+    shown = f"{FAILED:>10}" if run.code or seconds is None else f"{seconds:>8.3f} s"
+    print(f"{what:<44}{shown}{run.megabytes:>9.0f} MB  {note}".rstrip(), flush=True)
+
+
+def commands() -> None:
+    for name, arguments in (("--help", ("--help",)), ("--version", ("--version",)), ("plan, bundled demo", ("plan",))):
+        runs = [measure(*TRANCHE, *arguments) for _ in range(3)]
+        best = min(runs, key=lambda run: (run.code, run.seconds))
+        line(f"tranche {name} (best of 3)", best, best.seconds, "whole process")
+
+
+def screen() -> None:
+    opened = measure("-m", "tests.benchmarks.painting", str(time()))
+    line("terminal UI, first paint", opened, opened.said.get("seconds"), "from the start of the process")
+
+
+def solving(*, plain_at_most: int) -> None:
+    for hours in HOURS:
+        mine = measure("-m", "tests.benchmarks.solving", "ours", str(hours))
+        line(f"solve 20 x 96 x {hours} h", mine, mine.said.get("seconds"))
+        if hours > plain_at_most:
+            print(f"{'  the plain program':<44}  not run: --plain-8760 runs it")
+            continue
+        plain = measure("-m", "tests.benchmarks.solving", "plain", str(hours))
+        line("  the plain program", plain, plain.said.get("seconds"), compared(mine, plain))
+
+
+def compared(mine: Run, plain: Run) -> str:
+    if mine.code or plain.code:
+        return ""
+    ratio = plain.said["seconds"] / mine.said["seconds"]
+    apart = abs(mine.said["cost"] / plain.said["cost"] - 1)
+    memory = plain.megabytes / mine.megabytes
+    return f"{ratio:,.1f} times as long, {memory:.1f} times the memory; costs differ by {apart:.1e}"
+
+
+if __name__ == "__main__":
+    commands()
+    screen()
+    solving(plain_at_most=HOURS[-1] if "--plain-8760" in sys.argv[1:] else PLAIN_BY_DEFAULT)

@@ -1,0 +1,95 @@
+"""The instance that solvers are measured on: 20 workloads, 96 offers, as many hours as asked; the same every time."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from optimizer.demand import WorkloadRule
+from optimizer.limits import Limits
+from optimizer.plan import Inputs, stated_of
+from optimizer.problem import Problem
+from providers.tables import OFFERS, USAGE, checked
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+MODELS = {"H100-SXM-80GB": 8.0, "A100-80GB": 4.0, "L40S-48GB": 2.0, "L4-24GB": 1.0}
+PROVIDERS = ("aws", "gcp", "azure", "coreweave", "lambda", "nebius")
+WORKLOADS = 20
+
+
+def problem(hours: int) -> Problem:
+    """Return the instance over so many hours."""
+    rng = np.random.default_rng(20260101)
+    rules = [
+        WorkloadRule(pattern="w?0", runs_on={"H100-SXM-80GB": 2.2}),
+        WorkloadRule(pattern="w?5", providers=("aws", "gcp", "azure")),
+    ]
+    return stated_of(
+        Inputs(
+            usage=checked(usage(rng, hours), USAGE, where="usage"),
+            offers=checked(offers(rng), OFFERS, where="offers"),
+            commitments=None,
+            rules=tuple(rules),
+            limits=Limits(),
+            months=12,
+            now=NOW,
+        )
+    ).problem
+
+
+def usage(rng: np.random.Generator, hours: int) -> pl.DataFrame:
+    """Draw workloads with a level, a day, a week, a trend and noise; every third is interruptible."""
+    time = np.arange(hours)
+    frames = []
+    for index in range(WORKLOADS):
+        level, day, week, trend = rng.uniform(4, 60), rng.uniform(0, 0.5), rng.uniform(0, 0.2), rng.uniform(-0.4, 0.6)
+        shape = 1 + day * np.sin(2 * np.pi * (time + rng.integers(24)) / 24) + week * np.sin(2 * np.pi * time / 168)
+        noise = rng.normal(1.0, 0.12, hours).clip(0.3)
+        frames.append(
+            pl.DataFrame(
+                {
+                    "hour": [NOW + timedelta(hours=int(one)) for one in time],
+                    "workload": f"w{index:02}",
+                    "gpu_model": list(MODELS)[index % len(MODELS)],
+                    "gpu_hours": np.maximum(level * shape * (1 + trend * time / hours) * noise, 0.0).round(2),
+                    "interruptible": index % 3 == 0,
+                }
+            )
+        )
+    return pl.concat(frames)
+
+
+def offers(rng: np.random.Generator) -> pl.DataFrame:
+    """Draw each model at each provider: on demand, spot with a cap, for a year and for three."""
+    rows = []
+    for model, list_price in MODELS.items():
+        for provider in PROVIDERS:
+            price = list_price * rng.uniform(0.8, 1.3)
+            place = {"provider": provider, "gpu_model": model}
+            rows += [
+                row("on_demand", place, used=price),
+                row("spot", place, used=price * rng.uniform(0.3, 0.6), most=float(rng.integers(5, 40))),
+                row("reserved", place, held=price * rng.uniform(0.55, 0.75), term=12.0),
+                row("contract", place, held=price * rng.uniform(0.4, 0.6), term=36.0, most=float(rng.integers(8, 60))),
+            ]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def row(
+    option: str,
+    place: dict[str, str],
+    *,
+    held: float = 0.0,
+    used: float = 0.0,
+    term: float | None = None,
+    most: float | None = None,
+) -> dict[str, object]:
+    """Return one offer."""
+    return place | {
+        "offer_id": "-".join((place["provider"], place["gpu_model"], option)).lower(),
+        "purchase_option": option,
+        "holding_usd_per_gpu_hour": round(held, 4),
+        "usage_usd_per_gpu_hour": round(used, 4),
+        "term_months": term,
+        "max_gpus": most,
+    }

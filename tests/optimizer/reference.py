@@ -1,0 +1,401 @@
+"""The plan's cost, computed a second time: a variable per stream, offer, stretch and hour, and nothing reduced.
+
+It reads the same tables and shares no code with the optimizer. It is written to be read, not to be fast.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csr_array
+
+MONTH = 730
+HELD = {"reserved", "savings_plan", "cud", "capacity_block", "contract", "flex"}
+SCALE = 1e3  # HiGHS ends branch and bound within 1e-6 of the objective: count it in tenths of a cent
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a question changes about one offer, named by its id.
+
+    quantity: exactly so many GPUs. all_or_nothing: none or exactly so many. holding, usage: another price, while the
+    cash paid upfront stays as it was quoted. absent: not on offer.
+    """
+
+    quantity: float | None = None
+    all_or_nothing: float | None = None
+    holding: float | None = None
+    usage: float | None = None
+    absent: bool = False
+
+
+@dataclass
+class Milp:
+    """A mixed-integer program that grows by one variable and one row at a time."""
+
+    cost: list[float] = field(default_factory=list)
+    low: list[float] = field(default_factory=list)
+    high: list[float] = field(default_factory=list)
+    whole: list[int] = field(default_factory=list)
+    rows: list[tuple[dict[int, float], float, float]] = field(default_factory=list)
+
+    def variable(self, cost: float, *, low: float = 0.0, high: float = math.inf, whole: bool = False) -> int:
+        self.cost.append(cost)
+        self.low.append(low)
+        self.high.append(high)
+        self.whole.append(int(whole))
+        return len(self.cost) - 1
+
+    def row(self, terms: Mapping[int, float], low: float, high: float) -> None:
+        self.rows.append((dict(terms), low, high))
+
+    def solve(self) -> tuple[float, np.ndarray]:
+        """Return the optimum, and inf where there is none; integers are rounded and the rest solved again."""
+        if not self.cost:
+            fits = all(low <= 0 <= high for _, low, high in self.rows)
+            return (0.0 if fits else math.inf), np.zeros(0)
+        low, high = np.array(self.low), np.array(self.high)
+        whole = np.array(self.whole)
+        found = self._run(low, high, whole)
+        if found is None or not whole.any():
+            return (math.inf, np.zeros(0)) if found is None else found
+        fixed = whole == 1
+        low[fixed] = high[fixed] = np.round(found[1][fixed])
+        exact = self._run(low, high, np.zeros_like(whole))
+        assert exact is not None, "rounding the whole numbers left no solution"
+        return exact
+
+    def _run(self, low: np.ndarray, high: np.ndarray, whole: np.ndarray) -> tuple[float, np.ndarray] | None:
+        for presolve in (True, False):  # HiGHS's presolve now and then gives up, or says infeasible too soon
+            result = milp(
+                np.array(self.cost) * SCALE,
+                integrality=whole,
+                bounds=Bounds(low, high),
+                constraints=self._constraints,
+                options={"mip_rel_gap": 0.0, "presolve": presolve},
+            )
+            if result.status == 0:
+                return float(np.dot(self.cost, result.x)), result.x
+        assert result.status == 2, result.message
+        return None
+
+    @cached_property
+    def _constraints(self) -> list[LinearConstraint]:
+        if not self.rows:
+            return []
+        at = [(index, column) for index, (terms, _, _) in enumerate(self.rows) for column in terms]
+        values = [value for terms, _, _ in self.rows for value in terms.values()]
+        shape = (len(self.rows), len(self.cost))
+        where = np.array(at, dtype=np.int32).reshape(-1, 2)
+        matrix = csr_array((values, (where[:, 0], where[:, 1])), shape=shape)
+        return [LinearConstraint(matrix, [low for _, low, _ in self.rows], [high for _, _, high in self.rows])]
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Hours that are alike for every offer: each history hour counts `weight` times."""
+
+    begins: datetime | None  # None: every hour begins at its own time
+    weight: float
+
+
+@dataclass
+class Plain:
+    """One plan to make; `limits` maps spot, committed, upfront, term and provider.NAME to a number."""
+
+    usage: list[dict]
+    offers: list[dict]
+    commitments: list[dict]
+    rules: tuple
+    limits: Mapping[str, float]
+    months: float | None
+    now: datetime
+    questions: Mapping[str, Terms] = field(default_factory=dict)
+
+    def cost(self) -> float:
+        """Return the cost of the cheapest plan, inf where there is none."""
+        return self.solved()[0]
+
+    def asked(self, **questions: Terms) -> "Plain":
+        """Return the same plan with other terms for some offers."""
+        return replace(self, questions={**self.questions, **questions})
+
+    def solved(self) -> tuple[float, dict[str, float]]:
+        """Return the cost, and the GPUs held of each offer and commitment."""
+        program, held = self.program()
+        cost, values = program.solve()
+        return cost, {name: float(values[column]) for name, column in held.items()} if len(values) else {}
+
+    # The time that is planned
+
+    @cached_property
+    def hours(self) -> list[datetime]:
+        return sorted({hour for row in self.usage for hour, _ in spread(row)})
+
+    def begin(self) -> datetime:
+        return self.hours[0] if self.months is None else self.now.replace(minute=0, second=0, microsecond=0)
+
+    def end(self) -> datetime:
+        if self.months is None:
+            return self.hours[-1] + timedelta(hours=1)
+        return self.begin() + timedelta(hours=self.months * MONTH)
+
+    @cached_property
+    def stretches(self) -> list[Stretch]:
+        if self.months is None:
+            return [Stretch(None, 1.0)]
+        windows = [window(row) for row in self.available]
+        times = {time for both in windows for time in both if time and self.begin() < time < self.end()}
+        cuts = [self.begin(), *sorted(times), self.end()]
+        count = len(self.hours)
+        return [Stretch(a, (b - a).total_seconds() / 3600 / count) for a, b in pairwise(cuts)]
+
+    def in_force(self, row: dict) -> float:
+        """Return the hours of the horizon in which an offer runs."""
+        return sum(
+            stretch.weight for stretch in self.stretches for hour in self.hours if runs(row, stretch.begins or hour)
+        )
+
+    def hours_in_force(self, name: str) -> float:
+        return self.in_force(next(row for row in (*self.offers, *self.commitments) if name_of(row) == name))
+
+    # What is on offer
+
+    @cached_property
+    def available(self) -> list[dict]:
+        """Return offers and commitments that the plan may or must use."""
+        longest = self.limits.get("term", math.inf)
+        offers = [
+            row for row in self.offers if row["purchase_option"] not in HELD or (row["term_months"] or 0) <= longest
+        ]
+        return [
+            row
+            for row in (*self.commitments, *offers)
+            if row["status"] != "declined"
+            and row["purchase_option"] != "spend_floor"
+            and not self.asked_of(row).absent
+            and ("commitment_id" not in row or row["gpus"] is not None)
+        ]
+
+    def asked_of(self, row: dict) -> Terms:
+        return self.questions.get(name_of(row), Terms())
+
+    def holding(self, row: dict) -> float:
+        asked = self.asked_of(row).holding
+        return row["holding_usd_per_gpu_hour"] if asked is None else asked
+
+    def upfront(self, row: dict) -> float:
+        """Return the dollars paid at the start for one GPU."""
+        start, end = window(row)
+        horizon = sum(stretch.weight for stretch in self.stretches) * len(self.hours)
+        term = row["term_months"] * MONTH if row["term_months"] else None
+        dated = (end - start).total_seconds() / 3600 if start and end else None
+        return row["upfront_share"] * row["holding_usd_per_gpu_hour"] * (term or dated or horizon)
+
+    # What is needed
+
+    @cached_property
+    def streams(self) -> dict[tuple, dict[datetime, float]]:
+        """Return the demand of each stream (workload, GPU model, bound provider, bound region) by the hour."""
+        found: dict[tuple, dict[datetime, float]] = {}
+        for row in self.usage:
+            stays = self.said(row["workload"], "movable") is False
+            place = (row["provider"], row["region"]) if stays else (None, None)
+            needs = found.setdefault((row["workload"], row["gpu_model"], *place), {})
+            for hour, gpus in spread(row):
+                needs[hour] = needs.get(hour, 0.0) + gpus
+        return found
+
+    def said(self, workload: str, what: str) -> object:
+        """Return what the last rule that matches a workload says, None where none does."""
+        words = [getattr(rule, what) for rule in self.rules if fnmatchcase(workload, rule.pattern)]
+        return next((word for word in reversed(words) if word is not None), None)
+
+    def interruptible(self, stream: tuple) -> bool:
+        told = self.said(stream[0], "interruptible")
+        rows = [row for row in self.usage if (row["workload"], row["gpu_model"]) == stream[:2]]
+        return all(row["interruptible"] is True for row in rows) if told is None else bool(told)
+
+    def rate(self, stream: tuple, row: dict) -> float:
+        """Return how much of a stream one GPU-hour of an offer serves, 0 where it may not."""
+        workload, model, provider, region = stream
+        providers = (provider,) if provider else self.said(workload, "providers")
+        regions = (region,) if region else self.said(workload, "regions")
+        if row["purchase_option"] == "spot" and not self.interruptible(stream):
+            return 0.0
+        if providers is not None and row["provider"] not in providers:
+            return 0.0
+        here = row["region"]
+        if regions is not None and here and not any(fnmatchcase(here, pattern) for pattern in regions):
+            return 0.0
+        if row["gpu_model"] == model:
+            return 1.0
+        ratios = [rule.runs_on for rule in self.rules if fnmatchcase(workload, rule.pattern)]
+        return next((r[row["gpu_model"]] for r in reversed(ratios) if row["gpu_model"] in r), 0.0)
+
+    # The program
+
+    def program(self) -> tuple[Milp, dict[str, int]]:
+        program = Milp()
+        rows = self.available
+        rates = {(stream, name_of(row)): self.rate(stream, row) for stream in self.streams for row in rows}
+        held = {name_of(row): self._quantity(program, row) for row in rows if row["purchase_option"] in HELD}
+        spot: dict[int, float] = {}
+        shares: dict[str, dict[int, float]] = {}
+        demanded = 0.0
+        for stretch in self.stretches:
+            for hour in self.hours:
+                running = [row for row in rows if runs(row, stretch.begins or hour)]
+                drawn: dict[str, list[int]] = {name_of(row): [] for row in running}
+                for stream, needs in self.streams.items():
+                    need = needs.get(hour, 0.0)
+                    demanded += need * stretch.weight
+                    serving: dict[int, float] = {}
+                    for row in running:
+                        rate = rates[stream, name_of(row)]
+                        if rate == 0:
+                            continue
+                        x = program.variable(stretch.weight * self.paid(row))
+                        serving[x] = rate
+                        drawn[name_of(row)].append(x)
+                        if row["purchase_option"] == "spot":
+                            spot[x] = rate * stretch.weight
+                        shares.setdefault(row["provider"], {})[x] = rate * stretch.weight
+                    program.row(serving, need, need)
+                for row in running:
+                    self._capacity(program, row, drawn[name_of(row)], held.get(name_of(row)))
+        self._limits(program, rows, held, spot, shares, demanded)
+        return program, held
+
+    def paid(self, row: dict) -> float:
+        asked = self.asked_of(row).usage
+        price = row["usage_usd_per_gpu_hour"] if asked is None else asked
+        return price * overhead(row) if row["purchase_option"] == "spot" and asked is None else price
+
+    def _quantity(self, program: Milp, row: dict) -> int:
+        """Add the GPUs held of one offer, with its lots, minimum and maximum."""
+        price = self.holding(row) * self.in_force(row)
+        asked = self.asked_of(row)
+        fixed = asked.quantity
+        if fixed is None and "commitment_id" in row:
+            fixed = row["gpus"]
+        if fixed is None and asked.all_or_nothing is None and row["status"] == "accepted":
+            fixed = block(row)
+        if fixed is not None:
+            return program.variable(price, low=fixed, high=fixed)
+        if asked.all_or_nothing is not None:
+            quantity = program.variable(price)
+            taken = program.variable(0.0, high=1.0, whole=True)
+            program.row({quantity: 1.0, taken: -asked.all_or_nothing}, 0.0, 0.0)
+            return quantity
+        most = math.inf if row["max_gpus"] is None else row["max_gpus"]
+        quantity = program.variable(price, high=most)
+        if row["lot_gpus"]:
+            lots = program.variable(0.0, high=math.ceil(self._plenty(row) / row["lot_gpus"]), whole=True)
+            program.row({quantity: 1.0, lots: -row["lot_gpus"]}, 0.0, 0.0)
+        if row["min_gpus"] > 0:
+            taken = program.variable(0.0, high=1.0, whole=True)
+            program.row({quantity: 1.0, taken: -row["min_gpus"]}, 0.0, math.inf)
+            program.row({quantity: 1.0, taken: -self._plenty(row)}, -math.inf, 0.0)
+        return quantity
+
+    def _plenty(self, row: dict) -> float:
+        """Return more GPUs of an offer than all demand at once could use."""
+        rates = [rate for stream in self.streams if (rate := self.rate(stream, row)) > 0]
+        demand = [sum(needs.get(hour, 0.0) for needs in self.streams.values()) for hour in self.hours]
+        return max(demand) / min([1.0, *rates]) + row["min_gpus"] + (row["lot_gpus"] or 0.0)
+
+    def _capacity(self, program: Milp, row: dict, drawn: list[int], quantity: int | None) -> None:
+        """In one hour, use no more than is held, or than may be in use at once."""
+        used = dict.fromkeys(drawn, 1.0)
+        if quantity is not None:
+            program.row(used | {quantity: -1.0}, -math.inf, 0.0)
+        elif row["max_gpus"] is not None:
+            program.row(used, -math.inf, row["max_gpus"])
+
+    def _limits(
+        self,
+        program: Milp,
+        rows: Iterable[dict],
+        held: Mapping[str, int],
+        spot: dict[int, float],
+        shares: Mapping[str, dict[int, float]],
+        demanded: float,
+    ) -> None:
+        hours = {held[name_of(row)]: self.in_force(row) for row in rows if name_of(row) in held}
+        cash = {
+            held[name_of(row)]: self.upfront(row) for row in rows if name_of(row) in held and "commitment_id" not in row
+        }
+        for name, most in self.limits.items():
+            if name == "spot":
+                program.row(spot, -math.inf, most * demanded)
+            elif name == "committed":
+                program.row(hours, -math.inf, most * demanded)
+            elif name == "upfront":
+                program.row(cash, -math.inf, most)
+            elif name.startswith("provider."):
+                program.row(shares.get(name.removeprefix("provider."), {}), -math.inf, most * demanded)
+
+
+def name_of(row: dict) -> str:
+    return row["commitment_id"] if "commitment_id" in row else row["offer_id"]
+
+
+def spread(row: dict) -> list[tuple[datetime, float]]:
+    """Return the hours that a row of usage stands for, and its GPUs in each."""
+    if row["granularity"] == "day":
+        return [(row["hour"] + timedelta(hours=hour), row["gpu_hours"] / 24) for hour in range(24)]
+    return [(row["hour"], row["gpu_hours"])]
+
+
+def window(row: dict) -> tuple[datetime | None, datetime | None]:
+    """Return from when until when an offer serves; an end that is not given follows from start and term."""
+    start, end = row["start"], row["end"]
+    if end is None and start is not None and row["term_months"] is not None:
+        end = start + timedelta(hours=row["term_months"] * MONTH)
+    return start, end
+
+
+def runs(row: dict, time: datetime) -> bool:
+    start, end = window(row)
+    return (start is None or start <= time) and (end is None or time < end)
+
+
+def block(row: dict) -> float | None:
+    """Return the GPUs that a vendor is talking about: its minimum in whole lots, else one lot, else all there is."""
+    lot = row["lot_gpus"]
+    if row["min_gpus"] > 0:
+        return math.ceil(row["min_gpus"] / lot) * lot if lot else row["min_gpus"]
+    return lot if lot is not None and lot > 1 else row["max_gpus"]
+
+
+def overhead(row: dict) -> float:
+    """Return hours of spot that are paid for one useful hour: 1 + δ/τ + (τ/2 + r)/M."""
+    tau, between = row["checkpoint_hours"], row["mean_hours_between_interruptions"]
+    saving = row["checkpoint_cost_hours"] / tau if tau else 0.0
+    losing = ((tau or 0.0) / 2 + row["restart_hours"]) / between if between else 0.0
+    return 1 + saving + losing
+
+
+def plain_cost(usage, offers, commitments, rules, limits, months, now) -> float:
+    """Return the cost of the cheapest plan for checked tables, inf where there is none."""
+    return plain(usage, offers, commitments, rules, limits, months, now).cost()
+
+
+def plain(usage, offers, commitments, rules, limits, months, now) -> Plain:
+    """State a plan from checked tables."""
+    return Plain(
+        usage=usage.to_dicts(),
+        offers=offers.to_dicts(),
+        commitments=[] if commitments is None else commitments.to_dicts(),
+        rules=tuple(rules),
+        limits=limits,
+        months=months,
+        now=now,
+    )
