@@ -114,9 +114,7 @@ def test_prices_of_one_model_stay_within_reason(offers):
     """An error of 8 (node for GPU) or 8,760 (term for hour) would stand out."""
     price = offers.select("gpu_model", "purchase_option", price=pl.col(HOLDING) + pl.col(USAGE))
     on_demand = price.filter(pl.col("purchase_option") == "on_demand")
-    spread = on_demand.group_by("gpu_model").agg(
-        (pl.col("price").max() / pl.col("price").min()).alias("ratio")
-    )
+    spread = on_demand.group_by("gpu_model").agg((pl.col("price").max() / pl.col("price").min()).alias("ratio"))
     assert spread["ratio"].max() < 6
     assert price["price"].is_between(0.1, 20).all()
 
@@ -192,9 +190,7 @@ def test_a_price_is_the_one_in_its_source(offers, offer_id, raw):
     name, chosen, column = raw
     read = pl.read_parquet if name.endswith("parquet") else pl.read_csv
     table = read(PRICES / name).filter(**chosen)
-    day = next(
-        name for name in ("date", "snapshot_date", "effective", "as_of", "region") if name in table.columns
-    )
+    day = next(name for name in ("date", "snapshot_date", "effective", "as_of", "region") if name in table.columns)
     expected = table.sort(day)[column][-1]
     row = offers.row(by_predicate=pl.col("offer_id") == offer_id, named=True)
     assert row[HOLDING] + row[USAGE] == pytest.approx(expected, abs=6e-5)
@@ -257,9 +253,7 @@ def test_commitments_carry_no_more_than_they_hold(usage, commitments):
     full = drawn.join(commitments, on="commitment_id")
     assert (full["gpu_hours"] <= full["gpus"] + 1e-6).all()
     recent = full.filter(pl.col("hour") >= pl.datetime(2026, 8, 30, time_zone="UTC"))
-    used = dict(
-        recent.group_by("commitment_id").agg(pl.col("gpu_hours").sum() / 720 / pl.col("gpus").first()).rows()
-    )
+    used = dict(recent.group_by("commitment_id").agg(pl.col("gpu_hours").sum() / 720 / pl.col("gpus").first()).rows())
     assert used["aws-a100-40gb-2026"] > 0.85
     assert used["azure-a100-80gb-2026"] < 0.7
     ends = commitments.filter(pl.col("commitment_id") == "coreweave-h100-2025")["end"].str.slice(0, 10).item()
@@ -275,9 +269,7 @@ def test_a_pool_has_the_measured_shape(usage, pool, target):
     assert gpus.std() / gpus.mean() == pytest.approx(variation, rel=0.15)
     assert gpus[:720].mean() == pytest.approx(first, rel=0.12)
     assert gpus[-720:].mean() == pytest.approx(last, rel=0.12)
-    assert gpus.filter(is_weekend).mean() / gpus.filter(~is_weekend).mean() == pytest.approx(
-        weekend, abs=0.04
-    )
+    assert gpus.filter(is_weekend).mean() / gpus.filter(~is_weekend).mean() == pytest.approx(weekend, abs=0.04)
     rows = usage.filter(pl.col("provider") == pool[0], pl.col("gpu_model") == pool[1])
     share = rows.filter("interruptible")["gpu_hours"].sum() / gpus.sum()
     assert share == pytest.approx(interruptible, abs=0.035)
