@@ -89,7 +89,7 @@ def streams_of(usage: pl.DataFrame, rules: Iterable[WorkloadRule]) -> pl.DataFra
 
     Returns one row per hour and stream: hour, workload, gpu_model, bound_provider, bound_region, interruptible,
     gpu_hours. A stream is bound to a provider and a region only where its workload may not move. A workload is
-    interruptible only if all of its rows say so.
+    interruptible on a GPU model only if all of its rows for it say so.
     """
     rules = tuple(rules)
     workloads = usage["workload"].unique().sort()

@@ -82,3 +82,13 @@ def test_data_is_utf_8_in_any_locale(files):
     ran = run(*command, cwd=files.folder, LC_ALL="C", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
     assert ran.returncode == 0
     assert {service["workload"] for service in json.loads(ran.stdout)["mix"]} == {"训练"}
+
+
+def test_what_the_solver_prints_itself_never_reaches_stdout(tmp_path):
+    code = (
+        "import ctypes; from app.quiet import hushed\n"
+        "print('before')\n"
+        "with hushed(): ctypes.CDLL(None).printf(b'noise')\n"
+        "print('after')"
+    )
+    assert run("-c", code, cwd=tmp_path).stdout.split() == [b"before", b"after"]

@@ -296,3 +296,13 @@ def test_nothing_demanded_and_something_held_breaks_a_committed_limit():
     assert math.isinf(case.plain().cost())
     with pytest.raises(InfeasibleError, match="committed"):
         plan_of(case.inputs())
+
+
+def test_a_spot_quote_is_valued_in_the_terms_of_its_vendor():
+    """An hour of use takes 1.14 hours of spot, so spot is worth the on-demand price / 1.14."""
+    terms = {"checkpoint_hours": 0.5, "checkpoint_cost_hours": 0.02, "restart_hours": 0.25}
+    quote = offer("q", "spot", 2.0, status="quote", mean_hours_between_interruptions=5.0, **terms)
+    rule = WorkloadRule(pattern="*", interruptible=True)
+    [found] = planned(series("w", [3, 5, 2]), offer("od", "on_demand", 4.0), quote, rules=(rule,)).walk_away
+    assert found.quoted == pytest.approx(2.0)
+    assert found.walk_away == pytest.approx(4.0 / 1.14)
