@@ -5,7 +5,7 @@ name carries its unit. Extra columns are kept. A frame that has passed `checked`
 right type, a value wherever the table has a default, and its rows sorted by the key.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -260,8 +260,7 @@ def checked(frame: pl.DataFrame, table: Table, *, where: str) -> pl.DataFrame:
     full = full.with_columns(
         pl.col(column.name).fill_null(column.default) for column in table.columns if column.default is not None
     )
-    for name, rule in table.row_rules:
-        _refuse_rows(full, ~rule.holds(name), name, rule, where=where)
+    _refuse_broken(full, table.row_rules, where=where)
     _refuse_duplicates(full, table, where=where)
     _refuse_mixed_currencies(full, where=where)
     return full.sort(table.key, nulls_last=True, maintain_order=True)
@@ -340,13 +339,14 @@ def _times(given: pl.Series) -> pl.Series:
 
 
 def _check_cells(raw: pl.DataFrame, frame: pl.DataFrame, table: Table, *, where: str) -> None:
+    rules: list[tuple[str, Rule]] = []
     for column in table.columns:
         if column.required:
-            gone = Rule(lambda name: pl.col(name).is_not_null(), "is empty", _remedy_for_empty(column))
-            _refuse_rows(frame, ~gone.holds(column.name), column.name, gone, where=where)
+            there = Rule(lambda name: pl.col(name).is_not_null(), "is empty", _remedy_for_empty(column))
+            rules.append((column.name, there))
         if column.name in raw.columns:
-            for rule in column.rules:
-                _refuse_rows(frame, ~rule.holds(column.name), column.name, rule, where=where)
+            rules.extend((column.name, rule) for rule in column.rules)
+    _refuse_broken(frame, rules, where=where)
 
 
 def _remedy_for_empty(column: Column) -> str:
@@ -355,13 +355,15 @@ def _remedy_for_empty(column: Column) -> str:
     return "fill it in, or take the row out"
 
 
-def _refuse_rows(frame: pl.DataFrame, broken: pl.Expr, name: str, rule: Rule, *, where: str) -> None:
-    rows = frame.select(broken.fill_null(value=False).alias("broken"))["broken"]
-    if rows.any():
-        row = int(rows.arg_max() or 0)
-        value = frame[name][row]
-        shown = "" if value is None else f"{_shown(value)} "
-        raise InputError(where, f"column {name}, row {row + 1}: {shown}{rule.problem}", rule.remedy)
+def _refuse_broken(frame: pl.DataFrame, rules: Sequence[tuple[str, Rule]], *, where: str) -> None:
+    """Name the first row that breaks the first broken rule; all rules are asked in one pass over the frame."""
+    broken = [(~rule.holds(name)).fill_null(value=False).alias(str(index)) for index, (name, rule) in enumerate(rules)]
+    for rows, (name, rule) in zip(frame.select(broken), rules, strict=True):
+        if rows.any():
+            row = int(rows.arg_max() or 0)
+            value = frame[name][row]
+            shown = "" if value is None else f"{_shown(value)} "
+            raise InputError(where, f"column {name}, row {row + 1}: {shown}{rule.problem}", rule.remedy)
 
 
 def _refuse_duplicates(frame: pl.DataFrame, table: Table, *, where: str) -> None:
