@@ -73,7 +73,7 @@ class Memory:
     It changes no cost and no bound. Of equally cheap plans it may find another, unless a solve is to learn anew.
     """
 
-    solved: dict[bytes, PartSolution] = field(default_factory=dict)
+    solved: dict[tuple[bytes, bool], PartSolution] = field(default_factory=dict)
     learned: dict[bytes, Learned] = field(default_factory=dict)
 
 
@@ -161,15 +161,19 @@ def _remembered(problem: Problem, part: Part, memory: Memory, *, anew: bool) -> 
     ways = (part.pair_class, part.pair_supply, part.pair_rate, part.pair_cost, part.payg_cap)
     hours = _digest(part.demand, part.weight, *ways, repr(problem.limits), *limited)
     names = ("holding", "hours", "lot", "minimum", "maximum", "pinned", "upfront")
-    terms = _digest(anew, hours, part.supply_of, part.running, *(getattr(problem, name)[part.offers] for name in names))
-    if terms not in memory.solved:
-        group = _groups(part)
-        shape = _digest(hours, group)
-        if anew or shape not in memory.learned:
-            memory.learned[shape] = _nothing_known(problem, part, group)
-        known = memory.learned[shape]
-        memory.solved[terms] = solve_part(problem, part, known)
-    return replace(memory.solved[terms], part=part)
+    terms = _digest(hours, part.supply_of, part.running, *(getattr(problem, name)[part.offers] for name in names))
+    known = memory.solved.get((terms, True)) or memory.solved.get((terms, anew))
+    if known is None:
+        known = memory.solved[terms, anew] = _learning(problem, part, memory, hours, anew=anew)
+    return replace(known, part=part)
+
+
+def _learning(problem: Problem, part: Part, memory: Memory, hours: bytes, *, anew: bool) -> PartSolution:
+    group = _groups(part)
+    shape = _digest(hours, group)
+    if anew or shape not in memory.learned:
+        memory.learned[shape] = _nothing_known(problem, part, group)
+    return solve_part(problem, part, memory.learned[shape])
 
 
 def _nothing_known(problem: Problem, part: Part, group: Ints) -> Learned:
