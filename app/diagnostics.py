@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ import click
 from app.reports.text import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from providers.tables import Diagnostic
 
@@ -76,6 +77,21 @@ class Voice:
         for diagnostic in found:
             if notes or diagnostic.level != "note":
                 self.say(diagnostic.level, sentence(diagnostic))
+
+    @contextmanager
+    def waiting(self, work: str) -> Iterator[None]:
+        """Show on a terminal what is being done while the block runs, and take it away again."""
+        shown = f"tranche: {work}…"
+        if self.quiet or not sys.stderr.isatty():
+            yield
+            return
+        sys.stderr.write(shown)
+        sys.stderr.flush()
+        try:
+            yield
+        finally:
+            sys.stderr.write("\r" + " " * len(shown) + "\r")
+            sys.stderr.flush()
 
     def _colored(self) -> bool:
         if self.color == "auto":

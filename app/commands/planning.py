@@ -21,8 +21,10 @@ def planned(voice: Voice, given: dict[str, Any], form: str) -> tuple[Session, Pl
     from app.session import load
 
     request = request_of(given)
-    session = load(request)
+    with voice.waiting("reading"):
+        session = load(request)
     voice.report(session.diagnostics, notes=form in SILENT_ON_NOTES)
-    plan = session.plan()
+    with voice.waiting("solving"):
+        plan = session.plan()
     voice.report(plan.diagnostics, notes=form in SILENT_ON_NOTES)
     return session, plan, document(session, plan, created=request.now)

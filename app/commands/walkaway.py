@@ -27,7 +27,9 @@ def command(context: click.Context, /, *, form: str, **given: Any) -> None:  # n
     session, plan, file = planned(voice, given, form)
     if not plan.walk_away:
         voice.say("warning", "there is no quote among the offers; add one with --offer, or mark one status=quote")
-    options.emit(_rendered(file, session.proofs(plan), form))
+    with voice.waiting("proving each price by solving again"):
+        proofs = session.proofs(plan)
+    options.emit(_rendered(file, proofs, form))
 
 
 def _rendered(plan: PlanFile, proofs: Sequence[Flip | None], form: str) -> str:
