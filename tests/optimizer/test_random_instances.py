@@ -28,13 +28,13 @@ EVERY = settings(
 @given(cases(limited=False))
 @EVERY
 def test_a_plan_costs_what_the_plain_program_costs(case):
-    agrees(case)
+    check_agrees(case)
 
 
 @given(cases(limited=True))
 @EVERY
 def test_a_plan_within_limits_costs_what_the_plain_program_costs(case):
-    agrees(case)
+    check_agrees(case)
 
 
 @pytest.mark.parametrize("limited", [False, True])
@@ -45,7 +45,7 @@ def test_hours_in_groups_change_nothing(limited):
     @settings(EVERY, max_examples=100)
     def check(case):
         with patch("optimizer.solve.SMALL", 0):
-            agrees(case)
+            check_agrees(case)
 
     check()
 
@@ -57,13 +57,13 @@ def test_a_minimum_that_only_a_limit_on_a_provider_makes_worth_buying(lot):
         offer("o1", "contract", 0.9, lot_gpus=8.0, max_gpus=8.0, start=hour(1)),
         offer("o2", "reserved", 0.1, lot_gpus=lot),
     ]
-    agrees(Case(usage=series("a", [1, 13]), offers=offers, limits={"provider.aws": 0.6}))
+    check_agrees(Case(usage=series("a", [1, 13]), offers=offers, limits={"provider.aws": 0.6}))
 
 
 @pytest.mark.parametrize("most", [0.3, 0.0])
 def test_lots_that_only_a_limit_on_a_provider_makes_worth_buying(most):
     offers = [offer("od", price=2.5), offer("r", "reserved", 0.5, provider="gcp", lot_gpus=1.0)]
-    agrees(Case(usage=series("a", [0.0] * 8 + [0.3]), offers=offers, limits={"provider.aws": most}))
+    check_agrees(Case(usage=series("a", [0.0] * 8 + [0.3]), offers=offers, limits={"provider.aws": most}))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_limit_makes_a_commitment_worth_more_than_the_cheapest_offer(limit, op
         offer("r", "reserved", 2.0, provider="gcp"),
         offer("od", price=9.0, provider="gcp"),
     ]
-    agrees(Case(usage=usage, offers=offers, limits={limit: 0.3}))
+    check_agrees(Case(usage=usage, offers=offers, limits={limit: 0.3}))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_limit_makes_a_commitment_worth_more_than_the_cheapest_offer(limit, op
 def test_cash_at_the_start_is_of_the_whole_term(columns):
     offers = [offer("od"), offer("r", "reserved", 2.0, upfront_share=0.5, **columns)]
     case = Case(usage=series("a", [1, 2, 3, 4]), offers=offers, limits={"upfront": 12000.0}, months=12)
-    agrees(case)
+    check_agrees(case)
     [bought] = plan_of(case.inputs()).purchases
     assert bought.upfront == pytest.approx(12000.0)
 
@@ -98,7 +98,7 @@ def test_an_endless_offer_with_a_window(months):
     offers = [offer("od", price=3.0), offer("brief", price=1.0, start=hour(1), end=hour(3)), offer("b", gpu_model="B")]
     usage = series("a", [1, 2, 3, 4]) + series("b", [4, 3, 2, 1], model="B")
     rules = (WorkloadRule(pattern="b", runs_on={"A": 0.5}),)
-    agrees(Case(usage=usage, offers=[*offers, offer("r", "reserved", 1.5)], rules=rules, months=months))
+    check_agrees(Case(usage=usage, offers=[*offers, offer("r", "reserved", 1.5)], rules=rules, months=months))
 
 
 @pytest.mark.parametrize("dear", [None, 1e4])
@@ -125,7 +125,7 @@ def test_every_promise_is_kept(case):
     check_money(plan_of(case.inputs()))
 
 
-def agrees(case: Case) -> None:
+def check_agrees(case: Case) -> None:
     """Plan the case both ways; and ask the plain program what it costs with the quantities that the plan buys."""
     plain = case.plain()
     expected = plain.cost()

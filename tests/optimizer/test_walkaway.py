@@ -128,13 +128,13 @@ def test_a_quote_for_hours_that_the_history_lacks_is_declined():
 @given(cases(quotes=1))
 @settings(SOME, max_examples=50)
 def test_a_walk_away_price_is_where_the_plain_program_turns(case):
-    turns(case)
+    check_turns(case)
 
 
 @given(cases(quotes=2, limited=False))
 @settings(SOME, max_examples=25)
 def test_two_quotes_are_each_valued_with_the_other_on_offer(case):
-    turns(case)
+    check_turns(case)
 
 
 @given(cases(quotes=1, quoted=("on_demand", "spot")))
@@ -158,7 +158,7 @@ def test_pay_as_you_go_is_worth_the_highest_price_at_which_it_is_used(case):
     assert not helps(found.walk_away + 1e-5)
 
 
-def turns(case: Case) -> None:
+def check_turns(case: Case) -> None:
     try:
         plan = plan_of(case.inputs())
     except InfeasibleError:
@@ -265,7 +265,7 @@ def test_what_was_solved_before_changes_no_figure(case):
             with pytest.raises(InfeasibleError):
                 plan_of(edited.inputs(), memory)
             continue
-        same_figures(plan_of(edited.inputs(), memory), fresh)
+        check_same_figures(plan_of(edited.inputs(), memory), fresh)
 
 
 def edits(case: Case) -> list[Case]:
@@ -289,10 +289,10 @@ def test_an_edited_window_of_a_long_history_changes_no_figure():
     for begin, end in [(0, 150), (150, 300), (100, 200), (0, 290)]:
         reserved = offer("r", "reserved", 2.0, start=hour(begin), end=hour(end))
         case = Case(usage=series("a", needs), offers=[offer("od"), reserved])
-        same_figures(plan_of(case.inputs(), memory), plan_of(case.inputs()))
+        check_same_figures(plan_of(case.inputs(), memory), plan_of(case.inputs()))
 
 
-def same_figures(again: Plan, fresh: Plan) -> None:
+def check_same_figures(again: Plan, fresh: Plan) -> None:
     assert again.summary.cost == pytest.approx(fresh.summary.cost, rel=1e-9)
     assert again.summary.gap <= 1e-7
     assert held_in(again) == pytest.approx(held_in(fresh), rel=1e-9)
