@@ -224,11 +224,14 @@ def slopes_at_next_gpu(case: Case, name: str) -> tuple[float, float]:
     index = names.index(name)
     if best.quantities[index]:
         best = solve(stated.problem.with_terms(index, pinned=0.0, maximum=0.0))
+    others = set(names) - {name}  # what has ended, or begins after the plan, is left out of it
     absent = plain.asked(**{name: Terms(absent=True)}).cost()
     fixed = {
         row["offer_id"]: Terms(quantity=float(best.quantities[names.index(row["offer_id"])]))
         for row in plain.available
-        if row.get("offer_id", name) != name and row["purchase_option"] in HELD and (row["lot_gpus"] or row["min_gpus"])
+        if row.get("offer_id", name) in others
+        and row["purchase_option"] in HELD
+        and (row["lot_gpus"] or row["min_gpus"])
     }
     assert plain.asked(**fixed, **{name: Terms(absent=True)}).cost() == pytest.approx(absent, rel=1e-7, abs=1e-6)
     costs = [plain.asked(**fixed, **{name: Terms(quantity=gpus, holding=0.0)}).cost() for gpus in (0.0, NEXT, 2 * NEXT)]
