@@ -17,6 +17,18 @@ HELD = ("reserved", "savings_plan", "cud", "capacity_block", "contract", "flex")
 SPEND = ("spend_floor",)
 PURCHASE_OPTIONS = PAY_AS_YOU_GO + HELD + SPEND
 STATUSES = ("list", "quote", "accepted", "declined")
+RESIDUALS = (
+    "idle",  # a GPU machine, or a part of it, that nobody asked for
+    "system",  # what keeps a cluster running
+    "unsupported",  # the provider's own split does not cover it
+    "unmatched",  # claims on a machine that the bill does not hold
+    "unused_commitment",  # committed, paid and not used
+    "commitment_payment",  # cash for a commitment; its cost stands in the hours that it covers
+    "tax",
+    "credit",  # credits, refunds and discounts that are rows of their own
+    "rounding",
+    "other",  # anything without a GPU
+)
 
 
 class InputError(Exception):
@@ -81,6 +93,7 @@ class Column:
     name: str
     dtype: pl.DataType
     required: bool = False
+    unless: str | None = None
     default: str | float | bool | None = None
     rules: tuple[Rule, ...] = ()
     about: str = ""
@@ -88,16 +101,23 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A table's columns, the columns that name a row, and the rules that span columns (named by their main column)."""
+    """A table's columns, the columns that name a row, and the rules that span columns (named by their main column).
+
+    A required cell may be empty where the column it names in `unless` is filled. With `text_in_key`, extra columns of
+    text (further tags) tell rows apart too.
+    """
 
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    text_in_key: bool = False
     row_rules: tuple[tuple[str, Rule], ...] = ()
 
 
-def _text(name: str, about: str, *, required: bool = False, default: str | None = None) -> Column:
-    return Column(name=name, dtype=pl.String(), required=required, default=default, about=about)
+def _text(
+    name: str, about: str, *, required: bool = False, unless: str | None = None, default: str | None = None
+) -> Column:
+    return Column(name=name, dtype=pl.String(), required=required, unless=unless, default=default, about=about)
 
 
 def _number(
@@ -119,13 +139,19 @@ def _time(name: str, about: str, *, required: bool = False, rules: tuple[Rule, .
 
 CURRENCY = _text("currency", "ISO code of every amount in the row; one currency a plan", default="USD")
 
+_USAGE_KEY = (
+    "hour", "workload", "gpu_model", "provider", "region", "purchase_option", "account", "cluster", "namespace", "team",
+    "project", "environment", "instance_type", "commitment_id", "residual", "granularity", "source",
+)  # fmt: skip
+
 USAGE = Table(
     name="usage",
-    key=("hour", "workload", "gpu_model", "provider", "region", "purchase_option"),
+    key=_USAGE_KEY,
+    text_in_key=True,
     columns=(
         _time("hour", "start of the hour, UTC", required=True, rules=(ON_THE_HOUR,)),
-        _text("workload", "one stream of demand that is planned as a unit", required=True),
-        _text("gpu_model", "such as H100-SXM-80GB", required=True),
+        _text("workload", "one stream of demand that is planned as a unit", required=True, unless="residual"),
+        _text("gpu_model", "such as H100-SXM-80GB", required=True, unless="residual"),
         _number("gpu_hours", "allocated GPU-hours in this hour", required=True),
         _number("gpu_hours_used", "allocated GPU-hours weighted by measured activity"),
         _text("provider", "where it ran"),
@@ -144,6 +170,7 @@ USAGE = Table(
         Column(name="effective_cost", dtype=pl.Float64(), rules=(FINITE,), about="amortised cost after discounts"),
         Column(name="billed_cost", dtype=pl.Float64(), rules=(FINITE,), about="cost as invoiced"),
         _choice("granularity", ("hour", "day"), "day: the row is a whole day's GPU-hours", default="hour"),
+        _choice("residual", RESIDUALS, "why the cost belongs to no workload; empty for work"),
         _text("source", "which export the row came from"),
         CURRENCY,
     ),
@@ -278,6 +305,13 @@ def currency_of(frames: Iterable[pl.DataFrame]) -> str:
     return found[0] if found else "USD"
 
 
+def key_of(frame: pl.DataFrame, table: Table) -> tuple[str, ...]:
+    """Return the columns that name a row of this frame."""
+    known = {column.name for column in table.columns}
+    further = [name for name, dtype in frame.schema.items() if name not in known and dtype == pl.String()]
+    return (*table.key, *further) if table.text_in_key else table.key
+
+
 def _require_columns(frame: pl.DataFrame, table: Table, *, where: str) -> None:
     missing = [column.name for column in table.columns if column.required and column.name not in frame.columns]
     if missing:
@@ -342,11 +376,17 @@ def _check_cells(raw: pl.DataFrame, frame: pl.DataFrame, table: Table, *, where:
     rules: list[tuple[str, Rule]] = []
     for column in table.columns:
         if column.required:
-            there = Rule(lambda name: pl.col(name).is_not_null(), "is empty", _remedy_for_empty(column))
-            rules.append((column.name, there))
+            rules.append((column.name, _filled(column)))
         if column.name in raw.columns:
             rules.extend((column.name, rule) for rule in column.rules)
     _refuse_broken(frame, rules, where=where)
+
+
+def _filled(column: Column) -> Rule:
+    """Return the rule that a required cell is filled, or what it names in `unless`."""
+    either = [column.name, column.unless] if column.unless else [column.name]
+    holds = pl.any_horizontal(pl.col(either).is_not_null())
+    return Rule(lambda _: holds, "is empty", _remedy_for_empty(column))
 
 
 def _remedy_for_empty(column: Column) -> str:
@@ -367,12 +407,13 @@ def _refuse_broken(frame: pl.DataFrame, rules: Sequence[tuple[str, Rule]], *, wh
 
 
 def _refuse_duplicates(frame: pl.DataFrame, table: Table, *, where: str) -> None:
-    again = ~frame.select(pl.struct(table.key).is_first_distinct().alias("first"))["first"]
+    key = key_of(frame, table)
+    again = ~frame.select(pl.struct(key).is_first_distinct().alias("first"))["first"]
     if again.any():
         row = int(again.arg_max() or 0)
-        key = ", ".join(_shown(frame[name][row]) for name in table.key if frame[name][row] is not None)
-        problem = f"column {table.key[0]}, row {row + 1}: {key} stands in an earlier row too"
-        raise InputError(where, problem, f"each {' + '.join(table.key)} may stand once: merge or remove the rows")
+        shown = ", ".join(_shown(frame[name][row]) for name in key if frame[name][row] is not None)
+        problem = f"column {key[0]}, row {row + 1}: {shown} stands in an earlier row too"
+        raise InputError(where, problem, f"each {' + '.join(key)} may stand once: merge or remove the rows")
 
 
 def _refuse_mixed_currencies(frame: pl.DataFrame, *, where: str) -> None:
