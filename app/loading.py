@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from app import settings
+from app.reports.planfile import decimal
+from app.reports.text import count, money
 from app.session import Origin, Session
+from optimizer.demand import work_of
 from optimizer.limits import parse
 from optimizer.plan import Inputs
 from providers import bundle
 from providers.files import Source, read
 from providers.names import canonical_models
 from providers.quotes import offers_from
-from providers.tables import COMMITMENTS, OFFERS, USAGE, Diagnostic, InputError, Table, checked, currency_of
+from providers.tables import COMMITMENTS, OFFERS, USAGE, Diagnostic, InputError, Table, checked, currency_of, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,7 +35,7 @@ def session_of(request: Request) -> Session:
     """Read everything, make it one table of each kind, and check that it goes together."""
     demo = not request.usage
     said = _settings(request, demo=demo)
-    usage = [bundle.demo_usage()] if demo else _read(request.usage, USAGE)
+    usage = [bundle.demo_usage()] if demo else _with_work(_read(request.usage, USAGE))
     owned = [bundle.demo_commitments()] if demo and not request.commitments else _read(request.commitments, COMMITMENTS)
     books = _books(request, demo=demo)
     books += _typed(request.offer, currency=_currency([*books, *owned, *usage]))
@@ -40,6 +43,8 @@ def session_of(request: Request) -> Session:
     used, found_usage = _whole(usage, USAGE)
     commitments, found_owned = _whole(owned, COMMITMENTS) if owned else (None, [])
     horizon = request.horizon or said.horizon
+    currency = _currency([*books, *owned, *usage])
+    found = [*found_usage, *found_offers, *found_owned, *_left_out(used, currency)]
     return Session(
         inputs=Inputs(
             usage=used,
@@ -56,8 +61,8 @@ def session_of(request: Request) -> Session:
         config=Origin(path=said.path, sha256=said.sha256 or "", rows=0) if said.path else None,
         horizon=horizon,
         demo=demo,
-        currency=_currency([*books, *owned, *usage]),
-        diagnostics=(*_about(request, books), *said.diagnostics, *found_usage, *found_offers, *found_owned),
+        currency=currency,
+        diagnostics=(*_about(request, books), *said.diagnostics, *found),
     )
 
 
@@ -103,6 +108,25 @@ def _read(paths: Iterable[str], table: Table) -> list[Source]:
     return [read(path, table) for path in paths]
 
 
+def _with_work(sources: Sequence[Source]) -> Sequence[Source]:
+    """Return the tables of usage, each of which must hold the work of somebody."""
+    for source in sources:
+        if work_of(source.frame).is_empty():
+            remedy = "give the table of a bill in which some workload used a GPU"
+            raise InputError(source.path, "has no row of a workload, only idle and other residuals", remedy)
+    return sources
+
+
+def _left_out(usage: pl.DataFrame, currency: str) -> list[Diagnostic]:
+    """Say what GPUs that nobody asked for cost in the history: they are no demand."""
+    idle = usage.filter(pl.col("residual") == "idle")
+    gpu_hours, cost = float(idle["gpu_hours"].sum()), float(idle["effective_cost"].sum())
+    if not gpu_hours:
+        return []
+    message = f"{count(gpu_hours)} idle GPU-hours, {money(decimal(cost), currency)} in the history, are not planned for"
+    return [Diagnostic(level="note", code="idle-left-out", message=message)]
+
+
 def _whole(sources: Sequence[Source], table: Table) -> tuple[pl.DataFrame, list[Diagnostic]]:
     """Return several files of one table as one, with the GPU models by their canonical names."""
     where = ", ".join(source.path for source in sources)
@@ -120,15 +144,16 @@ def _whole(sources: Sequence[Source], table: Table) -> tuple[pl.DataFrame, list[
 
 
 def _refuse_same_key(earlier: Source, later: Source, table: Table) -> None:
-    key = list(table.key)
+    key = [name for name in key_of(later.frame, table) if name in earlier.frame.columns]
     twice = later.frame.join(earlier.frame, on=key, how="semi", nulls_equal=True, maintain_order="left")
     if twice.is_empty():
         return
-    shown = ", ".join(str(value) for value in twice.select(key).row(0) if value is not None)
+    cells = {name: value for name, value in twice.select(key).row(0, named=True).items() if value is not None}
+    shown = ", ".join(str(value) for value in cells.values())
     raise InputError(
         later.path,
         f"column {key[0]}: {shown} stands in {earlier.path} too",
-        f"each {' + '.join(key)} may stand once: take the rows out of one of the two",
+        f"each {' + '.join(cells)} may stand once: take the rows out of one of the two",
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from optimizer.demand import Demand, hourly
+from optimizer.demand import Demand, hourly, work_of
 from optimizer.problem import Problem
 from optimizer.tariffs import Tariff
 
@@ -28,7 +28,7 @@ def on_demand_rates(
     for stream, price in zip(demand.streams, anywhere, strict=True):
         key = (stream.workload, stream.gpu_model)
         cheapest[key] = min(price, cheapest.get(key, math.inf))
-    places = hourly(usage).group_by(PLACE).agg(pl.col("gpu_hours").sum()).sort(PLACE)
+    places = hourly(work_of(usage)).group_by(PLACE).agg(pl.col("gpu_hours").sum()).sort(PLACE)
     totals: dict[tuple[str, str], list[float]] = {}
     for workload, model, provider, region, gpu_hours in places.iter_rows():
         here = _price_at([tariffs[index] for index in sold], model, provider, region)
@@ -41,11 +41,11 @@ def on_demand_rates(
 
 
 def billed_cost(usage: pl.DataFrame) -> float | None:
-    """Return what the bill says of the hours of the history; None where some usage has no cost."""
-    running = usage.filter(pl.col("gpu_hours") > 0)
-    if running["effective_cost"].null_count():
+    """Return what the bill says of the work of the history; None where some of it has no cost."""
+    work = work_of(usage)
+    if work.filter(pl.col("gpu_hours") > 0)["effective_cost"].null_count():
         return None
-    return float(usage["effective_cost"].sum())
+    return float(work["effective_cost"].sum())
 
 
 def _price_at(sold: Sequence[Tariff], model: str, provider: str | None, region: str | None) -> float | None:

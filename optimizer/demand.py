@@ -92,6 +92,7 @@ def streams_of(usage: pl.DataFrame, rules: Iterable[WorkloadRule]) -> pl.DataFra
     interruptible on a GPU model only if all of its rows for it say so.
     """
     rules = tuple(rules)
+    usage = work_of(usage)
     workloads = usage["workload"].unique().sort()
     fixed = [name for name in workloads if not _said(rules, name, "movable", default=True)]
     stays = pl.col("workload").is_in(fixed)
@@ -131,9 +132,17 @@ def demand_of(
     return _spread(streams, matrix, hours, horizon, changes)
 
 
+def work_of(usage: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows that a workload stands behind: what is idle, unused or no GPU at all is nobody's demand."""
+    return usage.filter(pl.col("residual").is_null())
+
+
 def usage_hours(usage: pl.DataFrame) -> pl.Series:
-    """Return the distinct hours of the history in order; hours that it lacks stay absent."""
-    return hourly(usage)["hour"].unique().sort()
+    """Return the distinct hours of the history in order; hours that it lacks stay absent.
+
+    An hour in which every GPU was idle is one of them: its demand is 0.
+    """
+    return hourly(usage.filter(pl.col("gpu_model").is_not_null()))["hour"].unique().sort()
 
 
 def hourly(usage: pl.DataFrame) -> pl.DataFrame:

@@ -15,7 +15,7 @@ NAMED = 8  # names that a message lists before it only counts
 
 def canonical_models(frame: pl.DataFrame, *, where: str) -> tuple[pl.DataFrame, list[Diagnostic]]:
     """Replace each GPU model by its canonical name; one warning lists the names that have none and stay as written."""
-    written = frame["gpu_model"].unique().sort().to_list()
+    written = frame["gpu_model"].drop_nulls().unique().sort().to_list()
     names, found = resolved(written, where=where)
     changed = {old: new for old, new in names.items() if old != new}
     return frame.with_columns(pl.col("gpu_model").replace(changed)), found

@@ -411,9 +411,10 @@ def _refuse_duplicates(frame: pl.DataFrame, table: Table, *, where: str) -> None
     again = ~frame.select(pl.struct(key).is_first_distinct().alias("first"))["first"]
     if again.any():
         row = int(again.arg_max() or 0)
-        shown = ", ".join(_shown(frame[name][row]) for name in key if frame[name][row] is not None)
+        cells = {name: frame[name][row] for name in key if frame[name][row] is not None}
+        shown = ", ".join(_shown(value) for value in cells.values())
         problem = f"column {key[0]}, row {row + 1}: {shown} stands in an earlier row too"
-        raise InputError(where, problem, f"each {' + '.join(key)} may stand once: merge or remove the rows")
+        raise InputError(where, problem, f"each {' + '.join(cells)} may stand once: merge or remove the rows")
 
 
 def _refuse_mixed_currencies(frame: pl.DataFrame, *, where: str) -> None:

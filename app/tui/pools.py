@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from optimizer.demand import usage_hours
+from optimizer.demand import usage_hours, work_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -52,8 +52,8 @@ class Allocation:
 
 def allocation_of(inputs: Inputs) -> Allocation:
     """Add up what was allocated, by provider, GPU model and team."""
-    usage = inputs.usage
-    hours = usage_hours(usage)
+    usage = work_of(inputs.usage)
+    hours = usage_hours(inputs.usage)
     until = hours[-1] + timedelta(hours=1)
     priced = _priced(usage, inputs.offers, since=until - LATELY)
     whole, late = float(len(hours)), float((hours >= until - LATELY).sum())
