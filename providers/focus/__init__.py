@@ -1,0 +1,1 @@
+"""FOCUS files, of any version and from anybody who writes them."""
