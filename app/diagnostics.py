@@ -17,6 +17,7 @@ from app.reports.text import plain
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from app.progress import Bar
     from providers.tables import Diagnostic
 
 COLORS = {"error": "31", "warning": "33", "note": "36"}
@@ -92,6 +93,20 @@ class Voice:
         finally:
             sys.stderr.write("\r" + " " * len(shown) + "\r")
             sys.stderr.flush()
+
+    @contextmanager
+    def progress(self, work: str) -> Iterator[Bar | None]:
+        """Show on a terminal how far the work has come while the block runs, once it takes more than a second."""
+        if self.quiet or not sys.stderr.isatty():
+            yield None
+            return
+        from app.progress import Bar
+
+        bar = Bar(work)
+        try:
+            yield bar
+        finally:
+            bar.clear()
 
     def _colored(self) -> bool:
         if self.color == "auto":

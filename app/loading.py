@@ -19,6 +19,7 @@ from providers import bundle
 from providers.files import Source, read
 from providers.names import canonical_models
 from providers.quotes import offers_from
+from providers.recognise import kind_of
 from providers.tables import COMMITMENTS, OFFERS, USAGE, Diagnostic, InputError, Table, checked, currency_of, key_of
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def session_of(request: Request) -> Session:
     """Read everything, make it one table of each kind, and check that it goes together."""
     demo = not request.usage
     said = _settings(request, demo=demo)
-    usage = [bundle.demo_usage()] if demo else _with_work(_read(request.usage, USAGE))
+    usage = [bundle.demo_usage()] if demo else _with_work([_usage(path) for path in request.usage])
     owned = [bundle.demo_commitments()] if demo and not request.commitments else _read(request.commitments, COMMITMENTS)
     books = _books(request, demo=demo)
     books += _typed(request.offer, currency=_currency([*books, *owned, *usage]))
@@ -106,6 +107,26 @@ def _typed(quotes: tuple[str, ...], *, currency: str) -> list[Source]:
 
 def _read(paths: Iterable[str], table: Table) -> list[Source]:
     return [read(path, table) for path in paths]
+
+
+def _usage(path: str) -> Source:
+    """Read a table of usage; of a bill that is given in its place, say what makes a table of it."""
+    try:
+        return read(path, USAGE)
+    except InputError:
+        kind = _kind(path)
+        if kind is None or kind == "usage":
+            raise
+        remedy = f"run tranche usage {path} --out usage.parquet, and plan from usage.parquet"
+        raise InputError(path, f"is an export ({kind}) and no usage table yet", remedy) from None
+
+
+def _kind(path: str) -> str | None:
+    """Return what kind of export a file is, or None."""
+    try:
+        return kind_of(path, path)
+    except InputError:
+        return None
 
 
 def _with_work(sources: Sequence[Source]) -> Sequence[Source]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -15,6 +15,8 @@ import msgspec
 from app.diagnostics import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from optimizer.demand import WorkloadRule
     from providers.tables import Diagnostic
 
@@ -51,12 +53,20 @@ class WorkloadTable(msgspec.Struct, forbid_unknown_fields=True):
     runs_on: dict[str, Ratio] = {}
 
 
+class SourcesTable(msgspec.Struct, forbid_unknown_fields=True):
+    """Where usage is read from when none is named: the sources of `tranche usage`."""
+
+    usage: tuple[str, ...] = ()
+
+
 class Tables(msgspec.Struct, forbid_unknown_fields=True):
-    """The whole file."""
+    """The whole file; tags says for each dimension which tags and columns fill it, the first that does counts."""
 
     plan: PlanTable = msgspec.field(default_factory=PlanTable)
     limits: LimitsTable = msgspec.field(default_factory=LimitsTable)
     workloads: dict[str, WorkloadTable] = {}
+    sources: SourcesTable = msgspec.field(default_factory=SourcesTable)
+    tags: dict[str, str | tuple[str, ...]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +78,8 @@ class Settings:
     horizon: str = "12mo"
     limits: tuple[str, ...] = ()
     rules: tuple[WorkloadRule, ...] = ()
+    sources: tuple[str, ...] = ()
+    tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
@@ -95,9 +107,16 @@ def read(text: str, *, where: str) -> Settings:
     limits = _table(_nested(raw.get("limits", {})), LimitsTable, where=where, section="limits")
     horizon(plan.horizon, where=f"{where}: [plan] horizon")
     rules, found = _rules(raw.get("workloads", {}), where)
-    sha256 = hashlib.sha256(text.encode()).hexdigest()
-    texts = _limit_texts(limits, where)
-    return Settings(path=where, sha256=sha256, horizon=plan.horizon, limits=texts, rules=rules, diagnostics=found)
+    return Settings(
+        path=where,
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        horizon=plan.horizon,
+        limits=_limit_texts(limits, where),
+        rules=rules,
+        sources=_table(raw.get("sources", {}), SourcesTable, where=where, section="sources").usage,
+        tags=_tags(raw.get("tags", {}), where),
+        diagnostics=found,
+    )
 
 
 def horizon(text: str, *, where: str = "--horizon") -> float | None:
@@ -191,6 +210,16 @@ def _rules(raw: object, where: str) -> tuple[tuple[WorkloadRule, ...], tuple[Dia
         for glob, table in tables.items()
     )
     return rules, tuple(found)
+
+
+def _tags(raw: object, where: str) -> dict[str, tuple[str, ...]]:
+    """Return the chain of tags and columns that fills each dimension."""
+    try:
+        chains = msgspec.convert(raw, dict[str, str | tuple[str, ...]])
+    except msgspec.ValidationError:
+        remedy = 'write team = ["team", "namespace"]'
+        raise UsageError(f"{where}: [tags] holds something else than names of tags; {remedy}") from None
+    return {name: (chain,) if isinstance(chain, str) else chain for name, chain in chains.items()}
 
 
 def _table(raw: object, kind: type[T], *, where: str, section: str) -> T:

@@ -19,6 +19,15 @@ class _Names(NamedTuple):
     ambiguous: frozenset[str]
 
 
+class _Instance(NamedTuple):
+    """What one instance type has; `vcpus` and `memory_gb` (GiB) are None where they are not known."""
+
+    gpu_model: str
+    gpus: float
+    vcpus: float | None
+    memory_gb: float | None
+
+
 def canonical(spelling: str) -> str | None:
     """Return the canonical name of a GPU model, or None when it is unknown or ambiguous.
 
@@ -48,7 +57,18 @@ def instance_gpus(provider: str, instance_type: str) -> tuple[str, float] | None
     >>> instance_gpus("aws", "p5.48xlarge")
     ('H100-SXM-80GB', 8.0)
     """
-    return _instance_types().get((provider.casefold(), instance_type.casefold()))
+    row = _instance_types().get((provider.casefold(), instance_type.casefold()))
+    return (row.gpu_model, row.gpus) if row else None
+
+
+def instance_capacity(provider: str, instance_type: str) -> tuple[float, float] | None:
+    """Return the vCPUs and the GiB of memory of an instance type with GPUs, or None where nobody has looked them up.
+
+    >>> instance_capacity("aws", "p5.48xlarge")
+    (192.0, 2048.0)
+    """
+    row = _instance_types().get((provider.casefold(), instance_type.casefold()))
+    return (row.vcpus, row.memory_gb) if row and row.vcpus and row.memory_gb else None
 
 
 def did_you_mean(name: str) -> str | None:
@@ -80,9 +100,13 @@ def _names() -> _Names:
 
 
 @cache
-def _instance_types() -> dict[tuple[str, str], tuple[str, float]]:
-    rows = _bundled("instance_types.csv").select("provider", "instance_type", "gpu_model", "gpus").iter_rows()
-    return {(provider.casefold(), name.casefold()): (model, float(gpus)) for provider, name, model, gpus in rows}
+def _instance_types() -> dict[tuple[str, str], _Instance]:
+    table = _bundled("instance_types.csv").with_columns(pl.col("gpus", "vcpus", "memory_gb").cast(pl.Float64))
+    columns = ("provider", "instance_type", *_Instance._fields)
+    return {
+        (provider.casefold(), name.casefold()): _Instance(*row)
+        for provider, name, *row in table.select(columns).iter_rows()
+    }
 
 
 def _bundled(name: str) -> pl.DataFrame:

@@ -4,7 +4,9 @@ An export may change its columns from one file to the next, so files with the sa
 """
 
 import gzip
-from collections.abc import Sequence
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -13,16 +15,24 @@ from providers.tables import InputError
 
 PARQUET_MAGIC = b"PAR1"
 GZIP_MAGIC = b"\x1f\x8b"
+BOM = b"\xef\xbb\xbf"
 NULLS = ["", "NULL", "null", "\\N"]
 """Texts that exports write where they mean nothing."""
 HEAD_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 22
+AGAIN = "export or download it again"
+
+
+class UnknownFileError(InputError):
+    """A file that is no data at all: empty, binary, or nothing that is understood."""
 
 
 def scans(paths: Sequence[str]) -> list[pl.LazyFrame]:
     """Return one lazy frame for each set of files that share their columns, in the order of the paths.
 
-    Parquet keeps its types; every column of CSV (plain or gzip) is text, and of newline JSON what polars makes of it.
-    Blank lines are kept as rows of nulls.
+    Parquet keeps its types; every column of CSV (plain or gzip) is text, and of JSON what polars makes of it. JSON is
+    one object a line; one whole array of objects is understood too, but read at once. Blank lines of CSV are kept as
+    rows of nulls. Bytes that are no UTF-8 become U+FFFD in CSV, and are an error in JSON.
 
     Raises:
         InputError: a file is no such file.
@@ -32,7 +42,7 @@ def scans(paths: Sequence[str]) -> list[pl.LazyFrame]:
         kind = format_of(path)
         columns = tuple((name, str(dtype)) for name, dtype in schema_of(path).items())
         groups.setdefault((kind, columns), []).append(path)
-    return [_scan(kind, files) for (kind, _), files in groups.items()]
+    return [frame for (kind, _), files in groups.items() for frame in _scans(kind, files)]
 
 
 def schema_of(path: str) -> pl.Schema:
@@ -42,27 +52,60 @@ def schema_of(path: str) -> pl.Schema:
         InputError: it cannot be read as what it looks like.
     """
     try:
-        return _scan(format_of(path), [path]).collect_schema()
+        return _scans(format_of(path), [path])[0].collect_schema()
     except (pl.exceptions.PolarsError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(Path(path).name, f"cannot be read ({reason})", "export or download it again") from None
+        raise InputError(Path(path).name, f"cannot be read ({_reason(error)})", AGAIN) from None
+
+
+@contextmanager
+def reading(names: Mapping[str, str]) -> Iterator[None]:
+    """Turn what polars and the disk say while frames of files are collected into an error that names the file.
+
+    Polars does not always say which file it was, so they are read again, one by one, until one fails.
+
+    Args:
+        names: what to call the file at each path.
+
+    Raises:
+        InputError: a file is damaged, or of another shape than its first rows promised.
+    """
+    try:
+        yield
+    except (pl.exceptions.PolarsError, OSError) as error:
+        found = next(((name, said) for path, name in names.items() if (said := _broken(path))), None)
+        name, reason = found or (", ".join(names.values()) or "the files", _reason(error))
+        raise InputError(name, f"cannot be read to its end ({reason})", AGAIN) from None
+
+
+def is_utf8(path: str) -> bool:
+    """Return whether a file of text, plain or gzip, is UTF-8 from end to end; what is damaged is not asked."""
+    with _opened(path) as binary, io.TextIOWrapper(binary, "utf-8", newline="") as text:
+        try:
+            while text.read(CHUNK_BYTES):
+                pass
+        except UnicodeDecodeError:
+            return False
+        except (OSError, EOFError):
+            return True
+    return True
 
 
 def format_of(path: str) -> str:
-    """Return parquet, csv or json (one object a line, or one whole), by content.
+    """Return parquet, csv, json (objects, one a line or one whole) or array (of JSON objects), by content.
 
     Raises:
-        InputError: the file is empty, or none of these.
+        UnknownFileError: the file is empty, or none of these.
+        InputError: the file is absent, may not be read, or is damaged from the start.
     """
     head = head_of(path)
     if head.startswith(PARQUET_MAGIC):
         return "parquet"
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    text = head.removeprefix(BOM).lstrip()
     if not text:
-        raise InputError(Path(path).name, "is empty", "export or download it again")
+        raise UnknownFileError(Path(path).name, "is empty", AGAIN)
     if b"\0" in text:
-        raise InputError(Path(path).name, "is a binary file that is not Parquet", "give Parquet, CSV or JSON")
-    return "json" if text[:1] in (b"{", b"[") else "csv"
+        raise UnknownFileError(Path(path).name, "is a binary file that is not Parquet", "give Parquet, CSV or JSON")
+    return {b"{": "json", b"[": "array"}.get(text[:1], "csv")
 
 
 def head_of(path: str, size: int = HEAD_BYTES) -> bytes:
@@ -72,20 +115,56 @@ def head_of(path: str, size: int = HEAD_BYTES) -> bytes:
         InputError: the file is absent, may not be read, or is damaged gzip from the start.
     """
     try:
-        with Path(path).open("rb") as file:
-            if file.read(2) == GZIP_MAGIC:
-                with gzip.open(path) as unpacked:
-                    return unpacked.read(size)
-            return file.seek(0) or file.read(size)
+        with _opened(path) as file:
+            return file.read(size)
     except (OSError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
         remedy = "check its permissions, or download it again"
-        raise InputError(Path(path).name, f"cannot be read ({reason})", remedy) from None
+        raise InputError(Path(path).name, f"cannot be read ({_reason(error)})", remedy) from None
 
 
-def _scan(kind: str, paths: Sequence[str]) -> pl.LazyFrame:
+def _opened(path: str) -> io.BufferedIOBase:
+    """Open a file, through gzip where it is that; other compressions are not unpacked."""
+    file = Path(path).open("rb")  # noqa: SIM115 - whoever asked closes it
+    if file.read(2) == GZIP_MAGIC:
+        file.close()
+        return gzip.open(path)
+    file.seek(0)
+    return file
+
+
+def _scans(kind: str, paths: Sequence[str]) -> list[pl.LazyFrame]:
     if kind == "parquet":
-        return pl.scan_parquet(list(paths), glob=False)
+        return [pl.scan_parquet(list(paths), glob=False)]
     if kind == "json":
-        return pl.scan_ndjson(list(paths), infer_schema_length=None)
-    return pl.scan_csv(list(paths), infer_schema=False, null_values=NULLS, glob=False)
+        return [pl.scan_ndjson(_without_bom(path), infer_schema_length=None) for path in paths]
+    if kind == "array":
+        return [_array(path) for path in paths]
+    return [pl.scan_csv(list(paths), infer_schema=False, null_values=NULLS, glob=False, encoding="utf8-lossy")]
+
+
+def _without_bom(path: str) -> str | io.BytesIO:
+    """Return what polars reads newline JSON from: the path, or the bytes behind a byte order mark, which it refuses."""
+    if not head_of(path, len(BOM)).startswith(BOM):
+        return path
+    with _opened(path) as file:
+        return io.BytesIO(file.read().removeprefix(BOM))
+
+
+def _array(path: str) -> pl.LazyFrame:
+    with _opened(path) as file:
+        return pl.read_json(file.read().removeprefix(BOM), infer_schema_length=None).lazy()
+
+
+def _broken(path: str) -> str | None:
+    """Return why a file cannot be read to its end, or None."""
+    try:
+        for frame in _scans(format_of(path), [path]):
+            frame.select(pl.all().count()).collect(engine="streaming")
+    except (pl.exceptions.PolarsError, OSError, InputError) as error:
+        return _reason(error)
+    return None
+
+
+def _reason(error: BaseException) -> str:
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(said).splitlines()[0]

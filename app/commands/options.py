@@ -18,7 +18,7 @@ from app.diagnostics import UsageError, Voice
 from app.session import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from app.reports.planfile import PlanFile
 
@@ -143,7 +143,7 @@ def time_of(text: str | None) -> datetime:
     return time
 
 
-def check_out(out: str | None) -> str | None:
+def check_out(out: str | None, endings: Mapping[str, str] = ENDINGS) -> str | None:
     """Return the format that the ending of a file asks for, before anything is computed; None where there is no file.
 
     Raises:
@@ -152,9 +152,9 @@ def check_out(out: str | None) -> str | None:
     if out is None:
         return None
     path = Path(out)
-    form = ENDINGS.get(path.suffix.lower())
+    form = endings.get(path.suffix.lower())
     if form is None:
-        raise UsageError(f"--out {path.name}: has no known ending; use {', '.join(ENDINGS)}")
+        raise UsageError(f"--out {path.name}: has no known ending; use {', '.join(endings)}")
     if path.is_dir():
         raise UsageError(f"--out {path.name}: is a directory; name a file in it")
     if not path.parent.is_dir():

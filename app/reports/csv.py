@@ -93,11 +93,11 @@ def _cell(name: str, value: object) -> object:
 
 
 def _is_number(name: str) -> bool:
-    """Whether a column holds amounts, which may begin with a minus; a plan file is checked to hold nothing else."""
+    """Whether a column holds amounts, which may begin with a minus; they are written by us and hold nothing else."""
     return "usd" in name or name in AMOUNTS
 
 
 AMOUNTS = frozenset({
     "cost", "upfront", "total_commitment", "existing_commitment_cost", "on_demand_cost", "current_cost", "savings",
-    "lower_bound", "headroom",
+    "lower_bound", "headroom", "amount", "list_cost", "effective_cost",
 })  # fmt: skip

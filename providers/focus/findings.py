@@ -65,7 +65,7 @@ def _counts() -> list[pl.Expr]:
     error = effective - billed
     plain = ~pl.col("is_covered") & effective.is_not_null()
     differs = plain & (error != 0)
-    whole = differs & (effective == effective.round()) & (error.abs() <= 1)
+    whole = pl.col("is_rounded")
     reasons = {
         "unclear": (pl.col("residual") == "unsupported") & pl.col("unclear").is_not_null(),
         "long": (pl.col("residual") == "unsupported") & pl.col("unclear").is_null() & pl.col("is_long"),
@@ -129,7 +129,7 @@ def _of_costs(row: Mapping[str, Any]) -> Iterator[Finding]:
     if row["is_rounded"] and row["rounded_rows"] == row["differing_rows"]:
         message = (
             f"EffectiveCost is rounded to whole units of money: so it differs from BilledCost in {rows},"
-            f" by {net} in total and up to {most} in one"
+            f" by {net} in total and up to {most} in one; BilledCost counts there"
         )
         yield Finding("rounded-costs", message, "ask for an export whose costs are not rounded")
         return

@@ -15,7 +15,8 @@ def costed(lines: pl.LazyFrame) -> pl.LazyFrame:
 
     Only lines that are paid in other hours than they serve can have two different costs: purchases, what a commitment
     or a contract covers, and what was paid before (billed 0). There timing is billed less effective; anywhere else it
-    is 0, so that Σ billed = Σ effective + Σ timing checks the two columns.
+    is 0, so that Σ billed = Σ effective + Σ timing checks the two columns. Publishers of samples round EffectiveCost to
+    whole units of money: there BilledCost, which is the same cost, counts (`is_rounded`).
     """
     billed, effective = pl.col("billed_cost"), pl.col("effective_cost")
     paid_before = (billed == 0) & (effective != 0)
@@ -31,8 +32,12 @@ def costed(lines: pl.LazyFrame) -> pl.LazyFrame:
     covered = pl.any_horizontal(
         "is_purchase", pl.col("commitment_id").is_not_null(), pl.col("contract_id").is_not_null(), paid_before
     )
+    covered = covered.fill_null(value=False)
+    error = effective - billed
+    rounded = ~covered & (error != 0) & (effective == effective.round()) & (error.abs() <= 1)
     timing = pl.when(covered).then(billed - effective).fill_null(0.0)
-    return kinds.with_columns(timing_cost=timing, is_covered=covered.fill_null(value=False))
+    told = kinds.with_columns(timing_cost=timing, is_covered=covered, is_rounded=rounded.fill_null(value=False))
+    return told.with_columns(effective_cost=pl.when("is_rounded").then(billed).otherwise(effective))
 
 
 def timed(lines: pl.LazyFrame) -> pl.LazyFrame:

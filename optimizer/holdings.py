@@ -1,0 +1,115 @@
+"""Who holds what of a machine: the claims, however many, summed in two passes that stream.
+
+The first pass sums them by machine and hour, from which follows what a unit of each resource costs there. The second
+sums what that comes to by workload. Between the two stands one table with a row a machine-hour, and each claim looks
+its row up by place instead of by a join, which would hold the claims in memory.
+"""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from optimizer.machines import AMOUNTS, slot
+from optimizer.policies import RESOURCES, Policy
+
+SOURCES = ("aws_cur", "gcp_detailed", "azure_cost", "focus", "prometheus", "opencost")
+"""Where claims come from, the most trusted first: bills, then what measures, then what estimates."""
+NAMES = ("cluster", "namespace", "workload", "residual")
+_NOWHERE = 1 << 62  # above every slot
+_RANK = pl.col("source").cast(pl.Enum(SOURCES), strict=False).to_physical().cast(pl.UInt8).fill_null(len(SOURCES))
+_PAID = pl.col("split_cost").fill_null(0.0) + pl.col("unused_cost").fill_null(0.0)
+
+
+def by_machine(claims: pl.LazyFrame, nodes: pl.Enum, policy: Policy) -> pl.DataFrame:
+    """Sum the claims on known machines by slot and source.
+
+    Returns slot, rank (place in `SOURCES`), `<resource>_held`, gpu_hours, split_cost, paid (split and unused) and
+    split_rows, the number of claims whose split the bill states.
+    """
+    rows = claims.select(
+        slot(nodes), _RANK.alias("rank"), "gpu_hours", "split_cost", *_held(policy), _PAID.alias("paid")
+    )
+    sums = rows.filter(pl.col("slot").is_not_null()).group_by("slot", "rank")
+    return sums.agg(pl.all().sum(), pl.col("split_cost").count().alias("split_rows")).collect(engine="streaming")
+
+
+def by_workload(
+    claims: pl.LazyFrame, nodes: pl.Enum, policy: Policy, terms: pl.DataFrame, dimensions: Sequence[str]
+) -> pl.DataFrame:
+    """Sum what the claims come to by kind of machine-hour and by who claims; columns of names begin with `claim_`.
+
+    Args:
+        claims: rows of Claims.
+        nodes: the machines.
+        policy: how much of a resource a claim holds.
+        terms: by slot, sorted: kind, owner (rank of the source that counts), `<resource>_rate`, split_rate, gpu_scale,
+            and the amounts that the claims share.
+        dimensions: the columns of tags.
+
+    Returns:
+        kind, owns (whether the source counts there), the names, the amounts, gpu_hours, gpu_hours_used (null where
+        nothing is measured), estimated, claims and paid. Claims on no known machine have no kind but hour and rank;
+        of these, those without GPU-hours are left out, since the machines without GPUs are not in the table either.
+    """
+    names = (*NAMES, *dimensions)
+    wanted = claims.select(
+        slot(nodes),
+        "hour",
+        _RANK.alias("rank"),
+        *(pl.col(name).alias(f"claim_{name}") for name in names),
+        *_held(policy),
+        pl.col("gpu_hours").fill_null(0.0),
+        "gpu_hours_used",
+        pl.col("split_cost").fill_null(0.0),
+        _PAID.alias("paid"),
+        "estimated",
+    )
+    priced = _looked_up(wanted, terms).filter(pl.col("kind").is_not_null() | (pl.col("gpu_hours") > 0))
+    lost = pl.col("kind").is_null()
+    keyed = priced.with_columns(
+        (pl.col("rank") == pl.col("owner")).alias("owns"),
+        pl.when(lost).then(pl.col("hour")),
+        pl.when(lost).then(pl.col("rank")),
+        pl.col("gpu_scale").fill_null(1.0),
+        _part().alias("part"),
+    )
+    key = ("kind", "owns", "hour", "rank", *(f"claim_{name}" for name in names))
+    return keyed.group_by(key).agg(_sums()).collect(engine="streaming")
+
+
+def _held(policy: Policy) -> list[pl.Expr]:
+    return [policy.held(name).alias(f"{name}_held") for name in RESOURCES]
+
+
+def _part() -> pl.Expr:
+    """Return the part of its machine that a claim pays for."""
+    terms = [pl.col(f"{name}_held") * pl.col(f"{name}_rate") for name in RESOURCES]
+    return pl.sum_horizontal(*terms, pl.col("split_cost") * pl.col("split_rate"))
+
+
+def _sums() -> list[pl.Expr]:
+    used = pl.col("gpu_hours_used")
+    return [
+        *((pl.col("part") * pl.col(name)).sum().alias(name) for name in AMOUNTS),
+        (pl.col("gpu_hours") * pl.col("gpu_scale")).sum(),
+        pl.when(used.count() > 0).then((used * pl.col("gpu_scale")).sum()).alias("gpu_hours_used"),
+        pl.col("estimated").any(),
+        pl.len().alias("claims"),
+        pl.col("paid").sum(),
+    ]
+
+
+def _looked_up(claims: pl.LazyFrame, terms: pl.DataFrame) -> pl.LazyFrame:
+    """Put the terms of its slot beside each claim; nulls where there are none."""
+    slots = pl.concat([terms["slot"], pl.Series([_NOWHERE])])
+    rows = pl.concat([terms.drop("slot"), terms.drop("slot").clear(1)])
+
+    def look_up(batch: pl.DataFrame) -> pl.DataFrame:
+        wanted = batch["slot"].fill_null(-1)
+        place = slots.search_sorted(wanted)
+        place = place.set(slots[place] != wanted, rows.height - 1)
+        return pl.concat([batch.drop("slot"), rows[place]], how="horizontal")
+
+    columns = claims.collect_schema()
+    del columns["slot"]
+    return claims.map_batches(look_up, schema={**columns, **rows.schema}, streamable=True)

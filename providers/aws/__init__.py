@@ -1,0 +1,1 @@
+"""Amazon Web Services: its bills, its storage, its prices."""

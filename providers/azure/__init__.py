@@ -1,0 +1,1 @@
+"""Azure: its bills, its storage, its prices."""

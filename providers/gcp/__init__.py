@@ -1,0 +1,1 @@
+"""Google Cloud: its bills, its storage, its prices."""

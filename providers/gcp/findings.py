@@ -1,0 +1,33 @@
+"""What a person should know about a Google Cloud bill that was read."""
+
+import polars as pl
+
+from providers.tables import Diagnostic, InputError
+
+NAMED = 8
+
+
+def findings(lines: pl.LazyFrame, costs: pl.LazyFrame) -> list[Diagnostic]:
+    """Return what was found among the rows of a bill.
+
+    Raises:
+        InputError: a row has no time.
+    """
+    rows = lines.filter(pl.col("hour").is_null()).select(pl.len()).collect(engine="streaming").item()
+    if rows:
+        problem = f"has {rows:,} rows without a usage_start_time"
+        raise InputError("the Google Cloud bill", problem, "export the table again, with all its columns")
+    return _unknown(costs)
+
+
+def _unknown(costs: pl.LazyFrame) -> list[Diagnostic]:
+    unknown = costs.filter(pl.col("is_gpu") & pl.col("gpu_model").is_null())
+    sums = unknown.group_by("description").agg(pl.col("effective_cost").sum()).collect(engine="streaming")
+    if sums.is_empty():
+        return []
+    shown = sums.sort("description").head(NAMED).iter_rows()
+    names = ", ".join(f"{name} ({cost:,.2f})" for name, cost in shown)
+    more = f" and {sums.height - NAMED} more" if sums.height > NAMED else ""
+    message = f"GPU SKUs that are not known: {names}{more}"
+    hint = "they are a residual of their own; a newer version of tranche may know them"
+    return [Diagnostic(level="warning", code="unknown-gpu-sku", message=message, hint=hint)]

@@ -1,0 +1,112 @@
+"""Whatever was named as a source -> one lazy frame of Charges and one of Claims, and what was chosen to be read."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from providers import deliveries, places
+from providers.charges import CHARGES, CLAIMS, Reading, Tags, together
+from providers.deliveries import Delivery
+from providers.places import Progress
+from providers.recognise import File
+from providers.tables import Diagnostic, InputError
+
+TOTALS = pl.Schema({"source": pl.String(), "currency": pl.String(), "rows": pl.Int64(), "billed_cost": pl.Float64()})
+
+
+class Reader(NamedTuple):
+    """Which module reads a kind of file, and what its charges give as their source."""
+
+    module: str
+    source: str
+
+
+READERS = {
+    "aws_cur": Reader("providers.aws.usage", "aws_cur"),
+    "gcp_detailed": Reader("providers.gcp.usage", "gcp_detailed"),
+    "azure_actual": Reader("providers.azure.usage", "azure_cost"),
+    "azure_amortized": Reader("providers.azure.usage", "azure_cost"),
+    "focus": Reader("providers.focus.usage", "focus"),
+    "opencost": Reader("providers.opencost", "opencost"),
+    "prometheus": Reader("providers.prometheus", "prometheus"),
+}
+NOT_READ = {"usage": "a usage table already", "focus_commitments": "a list of contract commitments, no bill"}
+REMEDIES = {"usage": "give it to tranche plan", "focus_commitments": "give it to tranche plan --commitments"}
+
+
+class Window(NamedTuple):
+    """The hours that a live source is asked for: so many, up to the whole hour before `end`."""
+
+    end: datetime
+    hours: int
+
+    @property
+    def until(self) -> datetime:
+        """Return the end of the last whole hour."""
+        return self.end.replace(minute=0, second=0, microsecond=0)
+
+    @property
+    def since(self) -> datetime:
+        """Return the start of the first hour."""
+        return self.until - timedelta(hours=self.hours)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingested:
+    """What the sources gave; nothing is read before the frames are collected, `totals` and `found` come after."""
+
+    charges: pl.LazyFrame
+    claims: pl.LazyFrame
+    totals: Callable[[], pl.DataFrame]
+    found: Callable[[], list[Diagnostic]]
+    deliveries: tuple[Delivery, ...]
+
+
+def ingest(sources: Sequence[str], *, tags: Tags, window: Window, scratch: Path, progress: Progress | None) -> Ingested:
+    """Find the sources, choose deliveries, and let each source's reader turn its files into charges and claims.
+
+    Raises:
+        InputError: a source is nothing, cannot be reached, or is no export.
+    """
+    found = places.resolve(sources, scratch=scratch)
+    chosen, told = deliveries.choose(found)
+    readings = [(reader.source, _reading(reader, files, tags)) for reader, files in _batches(chosen)]
+    return Ingested(
+        charges=together([one.charges for _, one in readings if one.charges is not None], CHARGES, tags),
+        claims=together([one.claims for _, one in readings if one.claims is not None], CLAIMS, tags),
+        totals=lambda: _totals(readings),
+        found=lambda: [*told, *(diagnostic for _, one in readings for diagnostic in one.found())],
+        deliveries=tuple(chosen),
+    )
+
+
+def _batches(chosen: Sequence[Delivery]) -> list[tuple[Reader, list[File]]]:
+    """Return the files that each reader gets at once: those of one source, whatever their periods."""
+    batches: dict[Reader, list[File]] = {}
+    for delivery in chosen:
+        reader = READERS.get(delivery.kind)
+        if reader is None:
+            raise InputError(delivery.name, f"is {NOT_READ[delivery.kind]}", REMEDIES[delivery.kind])
+        batches.setdefault(reader, []).extend(delivery.files)
+    return [(reader, files) for reader, files in batches.items() if files]
+
+
+def _reading(reader: Reader, files: Sequence[File], tags: Tags) -> Reading:
+    reading: Reading = import_module(reader.module).read(files, tags)
+    return reading
+
+
+def _totals(readings: Sequence[tuple[str, Reading]]) -> pl.DataFrame:
+    frames = [
+        one.totals.collect(engine="streaming").select(
+            pl.lit(source).alias("source"), "currency", pl.col("rows").cast(pl.Int64), "billed_cost"
+        )
+        for source, one in readings
+        if one.totals is not None
+    ]
+    return pl.concat(frames).sort("source", "currency") if frames else pl.DataFrame(schema=TOTALS)
