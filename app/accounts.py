@@ -15,7 +15,8 @@ from optimizer.allocation import allocate
 from optimizer.reconcile import reconcile
 from optimizer.rollup import filled
 from providers.charges import DEFAULT_TAGS, Tags
-from providers.ingest import Window, ingest
+from providers.fetching import Window
+from providers.ingest import ingest
 from providers.tables import Diagnostic, InputError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from optimizer.reconcile import Reconciliation
     from providers.deliveries import Delivery
-    from providers.places import Progress
+    from providers.watch import Progress
 
 LENGTHS = {"h": 1, "d": 24, "w": 168}
 

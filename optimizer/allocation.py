@@ -12,7 +12,7 @@ import polars as pl
 from optimizer import days, holdings
 from optimizer.booking import TEXT, as_they_are, unmatched, usage_of, work
 from optimizer.findings import findings
-from optimizer.machines import AMOUNTS, capacities, known_sum, places, slot, without_live
+from optimizer.machines import AMOUNTS, capacities, exact_sum, known_sum, places, slot, without_live
 from optimizer.policies import DEFAULT, POLICIES
 from optimizer.pricing import priced, terms_of
 from providers.tables import Diagnostic
@@ -66,7 +66,7 @@ def allocate(
     return Allocation(
         usage=usage_of(whole, dimensions),
         timing=bill.group_by("source", "currency").agg(known_sum("timing_cost")).sort("source", "currency"),
-        found=findings(terms, held, paid, whole),
+        found=findings(rule, terms, held, paid, whole),
         machines=terms.height,
     )
 
@@ -80,5 +80,5 @@ def _summed(charges: pl.LazyFrame, dimensions: Sequence[str]) -> pl.DataFrame:
         pl.when(no_gpu).then(pl.lit("day")).otherwise(pl.coalesce("granularity", pl.lit("hour"))).alias("granularity"),
         pl.when(pl.col("residual").is_null() | pl.col("node").is_not_null()).then("workload").alias("workload"),
     )
-    sums = [pl.col("gpu_hours").sum(), *(known_sum(name) for name in (*AMOUNTS, "timing_cost"))]
+    sums = [exact_sum(pl.col("gpu_hours")), *(known_sum(name) for name in (*AMOUNTS, "timing_cost"))]
     return daily.group_by("hour", *TEXT, *dimensions).agg(sums).collect(engine="streaming")

@@ -2,16 +2,20 @@
 
 import polars as pl
 
+from optimizer.policies import Policy
 from providers.tables import Diagnostic
 
 _CENT = 0.01
 _RELATIVE = 1e-6  # what rounding in an export may come to
 
 
-def findings(terms: pl.DataFrame, held: pl.DataFrame, paid: pl.DataFrame, rows: pl.DataFrame) -> tuple[Diagnostic, ...]:
+def findings(
+    policy: Policy, terms: pl.DataFrame, held: pl.DataFrame, paid: pl.DataFrame, rows: pl.DataFrame
+) -> tuple[Diagnostic, ...]:
     """Return what did not fit together, each with how often and how much.
 
     Args:
+        policy: how it was shared where the bill did not say.
         terms: `pricing.terms_of`.
         held: `holdings.by_machine`.
         paid: `holdings.by_workload`.
@@ -23,6 +27,7 @@ def findings(terms: pl.DataFrame, held: pl.DataFrame, paid: pl.DataFrame, rows: 
         _overcommitted(terms),
         _claimed_twice(terms, held),
         _nameless(rows),
+        _unmeasured(paid) if policy.basis == "used" else None,
     )
     return tuple(one for one in found if one is not None)
 
@@ -97,4 +102,16 @@ def _nameless(rows: pl.DataFrame) -> Diagnostic | None:
         message=f"{lost['gpu_hours'].sum():,.1f} GPU-hours of work, costing {lost['effective_cost'].sum():,.2f}, "
         "name no workload or run on a machine whose GPU model is unknown",
         hint="they are in the row other",
+    )
+
+
+def _unmeasured(paid: pl.DataFrame) -> Diagnostic | None:
+    lost = paid.filter(pl.col("owns") & pl.col("gpu_hours_used").is_null() & (pl.col("gpu_hours") > 0))
+    if lost.is_empty():
+        return None
+    return Diagnostic(
+        level="note",
+        code="use-not-measured",
+        message=f"nothing measures the use of {lost['gpu_hours'].sum():,.1f} GPU-hours: they pay by request",
+        hint="read a live source of the same hours too, or share by another policy",
     )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from optimizer.machines import AMOUNTS, slot
+from optimizer.machines import AMOUNTS, exact_sum, slot
 from optimizer.policies import RESOURCES, Policy
 
 SOURCES = ("aws_cur", "gcp_detailed", "azure_cost", "focus", "prometheus", "opencost")
@@ -30,7 +30,7 @@ def by_machine(claims: pl.LazyFrame, nodes: pl.Enum, policy: Policy) -> pl.DataF
         slot(nodes), _RANK.alias("rank"), "gpu_hours", "split_cost", *_held(policy), _PAID.alias("paid")
     )
     sums = rows.filter(pl.col("slot").is_not_null()).group_by("slot", "rank")
-    return sums.agg(pl.all().sum(), pl.col("split_cost").count().alias("split_rows")).collect(engine="streaming")
+    return sums.agg(exact_sum(pl.all()), pl.col("split_cost").count().alias("split_rows")).collect(engine="streaming")
 
 
 def by_workload(
@@ -90,12 +90,12 @@ def _part() -> pl.Expr:
 def _sums() -> list[pl.Expr]:
     used = pl.col("gpu_hours_used")
     return [
-        *((pl.col("part") * pl.col(name)).sum().alias(name) for name in AMOUNTS),
-        (pl.col("gpu_hours") * pl.col("gpu_scale")).sum(),
-        pl.when(used.count() > 0).then((used * pl.col("gpu_scale")).sum()).alias("gpu_hours_used"),
+        *(exact_sum(pl.col("part") * pl.col(name)).alias(name) for name in AMOUNTS),
+        exact_sum(pl.col("gpu_hours") * pl.col("gpu_scale")),
+        pl.when(used.count() > 0).then(exact_sum(used * pl.col("gpu_scale"))).alias("gpu_hours_used"),
         pl.col("estimated").any(),
         pl.len().alias("claims"),
-        pl.col("paid").sum(),
+        exact_sum(pl.col("paid")),
     ]
 
 

@@ -7,12 +7,22 @@ from providers.charges import LIVE
 
 AMOUNTS = ("effective_cost", "billed_cost", "list_cost")
 DAY = pl.col("hour").dt.truncate("1d").alias("day")
+_PER_UNIT = 1e9  # sums stay exact up to nine billion
 _HOURS = 1 << 20  # more hours than from 1970 to 2089, so that machine and hour fit into one number
+
+
+def exact_sum(amount: pl.Expr) -> pl.Expr:
+    """Return a sum that does not depend on the order of its rows, which a stream does not keep.
+
+    Amounts are added as whole billionths: floats would differ in the last digits from one run to the next.
+    """
+    whole = (amount * _PER_UNIT).round().cast(pl.Int64, strict=False).sum()
+    return (whole / _PER_UNIT).round(9)  # polars divides by a constant as it multiplies by its inverse
 
 
 def known_sum(name: str) -> pl.Expr:
     """Return the sum of a column, null where none of it is known."""
-    return pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).alias(name)
+    return pl.when(pl.col(name).count() > 0).then(exact_sum(pl.col(name))).alias(name)
 
 
 def slot(nodes: pl.Enum) -> pl.Expr:
@@ -62,7 +72,7 @@ def capacities(rows: pl.DataFrame) -> pl.DataFrame:
         with_shape(rows)
         .group_by("slot")
         .agg(
-            pl.col("gpu_hours").sum().clip(lower_bound=0.0).alias("gpu_available"),
+            exact_sum(pl.col("gpu_hours")).clip(lower_bound=0.0).alias("gpu_available"),
             known_sum("effective_cost"),
             pl.col("gpus", "vcpus", "gb").max(),
         )

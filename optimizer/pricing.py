@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from optimizer.machines import AMOUNTS, known_sum
+from optimizer.machines import AMOUNTS, exact_sum, known_sum
 from optimizer.policies import RESOURCES, Policy, rates
 
 _NOTHING = 1e-12  # the part of a machine below which nothing is left of it
@@ -106,7 +106,7 @@ def _merged(shared: pl.DataFrame, whose: Sequence[str]) -> pl.DataFrame:
     filled = shared.with_columns(
         pl.col(name).fill_null(pl.col(name).max().over("slot")) for name in ("gpu_model", "instance_type")
     )
-    sums = filled.group_by("slot", *whose).agg(pl.col("gpu_hours").sum(), *(known_sum(name) for name in AMOUNTS))
+    sums = filled.group_by("slot", *whose).agg(exact_sum(pl.col("gpu_hours")), *(known_sum(name) for name in AMOUNTS))
     return sums.with_columns(pl.col(name).is_not_null().alias(f"{name}_known") for name in AMOUNTS)
 
 

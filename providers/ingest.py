@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
@@ -12,9 +11,10 @@ import polars as pl
 from providers import deliveries, places
 from providers.charges import CHARGES, CLAIMS, Reading, Tags, together
 from providers.deliveries import Delivery
-from providers.places import Progress
+from providers.fetching import Window, fetched
 from providers.recognise import File
 from providers.tables import Diagnostic, InputError
+from providers.watch import Progress, watched
 
 TOTALS = pl.Schema({"source": pl.String(), "currency": pl.String(), "rows": pl.Int64(), "billed_cost": pl.Float64()})
 
@@ -39,23 +39,6 @@ NOT_READ = {"usage": "a usage table already", "focus_commitments": "a list of co
 REMEDIES = {"usage": "give it to tranche plan", "focus_commitments": "give it to tranche plan --commitments"}
 
 
-class Window(NamedTuple):
-    """The hours that a live source is asked for: so many, up to the whole hour before `end`."""
-
-    end: datetime
-    hours: int
-
-    @property
-    def until(self) -> datetime:
-        """Return the end of the last whole hour."""
-        return self.end.replace(minute=0, second=0, microsecond=0)
-
-    @property
-    def since(self) -> datetime:
-        """Return the start of the first hour."""
-        return self.until - timedelta(hours=self.hours)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingested:
     """What the sources gave; nothing is read before the frames are collected, `totals` and `found` come after."""
@@ -73,9 +56,10 @@ def ingest(sources: Sequence[str], *, tags: Tags, window: Window, scratch: Path,
     Raises:
         InputError: a source is nothing, cannot be reached, or is no export.
     """
-    found = places.resolve(sources, scratch=scratch)
-    chosen, told = deliveries.choose(found)
-    readings = [(reader.source, _reading(reader, files, tags)) for reader, files in _batches(chosen)]
+    named = [path for source in sources for path in fetched(source, window=window, scratch=scratch)]
+    chosen, told = deliveries.choose(places.resolve(named, scratch=scratch))
+    with watched(progress):
+        readings = [(reader.source, _reading(reader, files, tags)) for reader, files in _batches(chosen)]
     return Ingested(
         charges=together([one.charges for _, one in readings if one.charges is not None], CHARGES, tags),
         claims=together([one.claims for _, one in readings if one.claims is not None], CLAIMS, tags),

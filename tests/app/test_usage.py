@@ -186,27 +186,32 @@ def test_costs_rounded_to_dollars_are_said(tranche, bill):
     assert ran.json["reconciliation"][0]["effective"] == "97.80"
 
 
-def refused(tranche, *arguments):
-    """Read sources that cannot be read; return the one line that says so."""
-    kept = Path("kept.parquet")
-    kept.write_bytes(b"earlier")
-    ran = tranche("usage", *arguments, "--out", str(kept))
-    assert (ran.code, ran.out) == (6, ""), ran.err
-    assert "Traceback" not in ran.err
-    assert kept.read_bytes() == b"earlier"
-    return ran.err.splitlines()[-1].removeprefix("tranche: error: ")
+@pytest.fixture
+def refused(tranche, files):
+    """Read sources that cannot be read; return the one line that says so, once it is sure that no file was touched."""
+
+    def run(*arguments):
+        kept = Path("kept.parquet")
+        kept.write_bytes(b"earlier")
+        ran = tranche("usage", *arguments, "--out", str(kept))
+        assert (ran.code, ran.out) == (6, ""), ran.err
+        assert "Traceback" not in ran.err
+        assert kept.read_bytes() == b"earlier"
+        return ran.err.splitlines()[-1].removeprefix("tranche: error: ")
+
+    return run
 
 
-def test_truncated_gzip(tranche, files):
+def test_truncated_gzip(refused, files):
     whole = gzip.compress(text_of(hour(at % 23) for at in range(3000)).encode())
     path = files.text("focus.csv.gz", whole[: len(whole) // 2])
-    line = refused(tranche, path)
+    line = refused(path)
     assert "focus.csv.gz" in line
     assert "; " in line
 
 
-def test_mixed_currencies(tranche, bill):
-    line = refused(tranche, bill(hour(0), hour(1, BillingCurrency="EUR")))
+def test_mixed_currencies(refused, bill):
+    line = refused(bill(hour(0), hour(1, BillingCurrency="EUR")))
     assert "EUR" in line
     assert "USD" in line
 
@@ -216,14 +221,14 @@ def test_mixed_currencies(tranche, bill):
     [("", "is empty"), ("a,b\n1,2\n", ""), ("\0\1\2", ""), ("{}", "")],
     ids=["empty", "no export", "binary", "empty JSON"],
 )
-def test_what_is_no_export_is_refused(tranche, files, content, said):
-    line = refused(tranche, files.text("thing.dat", content))
+def test_what_is_no_export_is_refused(files, content, said):
+    line = refused(files.text("thing.dat", content))
     assert line.startswith("thing.dat: ")
     assert said in line
 
 
-def test_a_missing_file(tranche):
-    assert "nowhere.csv" in refused(tranche, "nowhere.csv")
+def test_a_missing_file(refused):
+    assert "nowhere.csv" in refused("nowhere.csv")
 
 
 def test_a_schema_that_changes_in_mid_period(told, tmp_path):

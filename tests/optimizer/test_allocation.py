@@ -292,6 +292,13 @@ def test_measured_use_of_one_shared_gpu():
     assert {name: cost for name, (cost, _) in found.items()} == pytest.approx(expected)
 
 
+def test_what_nothing_measures_pays_for_its_request_under_used_and_is_said():
+    found = card({"a": 0.25}, policy="used")
+    assert costs(found) == {"a": (0.75, 0.25), "idle": (2.25, 0.75)}
+    assert codes(found) == ["use-not-measured"]
+    assert codes(card({"a": 0.25}, policy="used", gpu_hours_used=0.0)) == []
+
+
 def test_nothing_at_all():
     found = shared([], [], dimensions=["team"])
     assert (found.usage.height, found.timing.height, found.found, found.machines) == (0, 0, (), 0)

@@ -1,10 +1,15 @@
 """What AWS and OpenCost publish as worked examples comes out of the one formula."""
 
+import csv
+from pathlib import Path
+
 import polars as pl
 import pytest
 
 from optimizer.policies import POLICIES, RESOURCES, Policy, rates, split
+from providers.accelerators import instance_capacity
 
+AWS_TYPES = Path(__file__).parents[2] / "../shared/data/billing/aws/ec2_accelerator_instance_types_moto_5_2_5.csv"
 SCAD = POLICIES["aws_scad"]
 # Requested and used, as in the AWS page on accelerated instances: vCPU, GPU, GB.
 PODS = [
@@ -147,3 +152,24 @@ def test_an_unknown_capacity_is_what_is_claimed_and_nothing_at_all_costs_nothing
     assert (paid, unused) == (pytest.approx([6.25, 3.75]), [0, 0])
     nothing = claims_of([((0, 0), (0, 0), (0, 0))])
     assert costs(split(nothing, machine(10.0, gpu=0.0, vcpu=None, gb=None), SCAD)) == ([0], [0])
+
+
+@pytest.mark.parametrize(
+    ("provider", "instance_type", "capacity"),
+    [
+        ("aws", "P5.48xlarge", (192, 2048)),
+        ("aws", "p3.16xlarge", (64, 488)),
+        ("gcp", "a3-megagpu-8g", (208, 1872)),
+        ("azure", "Standard_ND96isr_H100_v5", None),
+        ("aws", "m5.xlarge", None),
+    ],
+)
+def test_what_an_instance_type_has(provider, instance_type, capacity):
+    assert instance_capacity(provider, instance_type) == capacity
+
+
+@pytest.mark.skipif(not AWS_TYPES.exists(), reason="the collected sources are not on this machine")
+def test_capacities_are_those_of_the_collected_types():
+    for row in csv.DictReader(AWS_TYPES.read_text().splitlines()):
+        expected = (float(row["vcpus"]), float(row["memory_mib"]) / 1024)
+        assert instance_capacity("aws", row["instance_type"]) == expected

@@ -1,0 +1,58 @@
+"""How far a long read has come: rows are counted as they pass, on a column that every reader needs."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Protocol
+
+import polars as pl
+
+
+class Progress(Protocol):
+    """Whoever shows how far the work has come; units are bytes and rows."""
+
+    def expect(self, amount: float, unit: str) -> None:
+        """Add to the whole of what is to come."""
+
+    def advance(self, amount: float, unit: str) -> None:
+        """Add to what is done."""
+
+
+_WATCHER: ContextVar[Progress | None] = ContextVar("watcher", default=None)
+_TIMES = ("line_item_usage_start_date", "lineitem/usagestartdate", "usage_start_time", "date", "chargeperiodstart")
+_BYTES_A_ROW = 60  # of a packed bill of text; only the bar needs it
+_PASSES = 2  # most readers see a row twice: to find the machines, and to share their cost
+
+
+@contextmanager
+def watched(progress: Progress | None) -> Iterator[None]:
+    """Have frames that are scanned in this block tell, while they are collected, how many rows pass."""
+    token = _WATCHER.set(progress)
+    try:
+        yield
+    finally:
+        _WATCHER.reset(token)
+
+
+def counted(frame: pl.LazyFrame, paths: Sequence[str]) -> pl.LazyFrame:
+    """Return the frame, whose rows are counted as they pass where somebody watches."""
+    progress, schema = _WATCHER.get(), frame.collect_schema()
+    time = next((name for name in schema.names() if name.casefold() in _TIMES), None)
+    if progress is None or time is None:
+        return frame
+    progress.expect(_PASSES * sum(map(_rows, paths)), "rows")
+
+    def count(batch: pl.Series) -> pl.Series:
+        progress.advance(len(batch), "rows")
+        return batch
+
+    return frame.with_columns(pl.col(time).map_batches(count, return_dtype=schema[time], is_elementwise=True))
+
+
+def _rows(path: str) -> float:
+    """Return how many rows a file has: as Parquet says, of other files about."""
+    try:
+        return float(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
+    except pl.exceptions.PolarsError:
+        return Path(path).stat().st_size / _BYTES_A_ROW
