@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = {
+    "demo": "Write a fictional month as the exports of every cloud.",
     "open": "Open the terminal UI on given files.",
     "plan": "Plan what to buy, from usage and offers.",
     "price": "List the offers for one GPU, cheapest first.",
     "schema": "Print the JSON Schema of the files.",
     "show": "Show a plan that was written, in another form.",
+    "usage": "Turn bills into the usage table, reconciled to the cent.",
     "walkaway": "Find the highest price worth paying for every quote.",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -17,9 +18,11 @@ from optimizer.limits import parse
 from optimizer.plan import Inputs
 from providers import bundle
 from providers.files import Source, read
+from providers.focus.commitments import commitments as contracts
 from providers.names import canonical_models
 from providers.quotes import offers_from
 from providers.recognise import kind_of
+from providers.scan import scans
 from providers.tables import COMMITMENTS, OFFERS, USAGE, Diagnostic, InputError, Table, checked, currency_of, key_of
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ def session_of(request: Request) -> Session:
     demo = not request.usage
     said = _settings(request, demo=demo)
     usage = [bundle.demo_usage()] if demo else _with_work([_usage(path) for path in request.usage])
-    owned = [bundle.demo_commitments()] if demo and not request.commitments else _read(request.commitments, COMMITMENTS)
+    owned, found_contracts = _owned(request, demo=demo)
     books = _books(request, demo=demo)
     books += _typed(request.offer, currency=_currency([*books, *owned, *usage]))
     offered, found_offers = _whole(books, OFFERS)
@@ -45,7 +48,7 @@ def session_of(request: Request) -> Session:
     commitments, found_owned = _whole(owned, COMMITMENTS) if owned else (None, [])
     horizon = request.horizon or said.horizon
     currency = _currency([*books, *owned, *usage])
-    found = [*found_usage, *found_offers, *found_owned, *_left_out(used, currency)]
+    found = [*found_usage, *found_offers, *found_contracts, *found_owned, *_left_out(used, currency)]
     return Session(
         inputs=Inputs(
             usage=used,
@@ -81,6 +84,23 @@ def _settings(request: Request, *, demo: bool) -> settings.Settings:
     if found is None and demo:
         return settings.read(bundle.demo_settings_text(), where="bundled/demo.toml")
     return found or settings.Settings()
+
+
+def _owned(request: Request, *, demo: bool) -> tuple[list[Source], list[Diagnostic]]:
+    """Return what is owned: tables of ours, or lists of contract commitments as FOCUS writes them."""
+    if demo and not request.commitments:
+        return [bundle.demo_commitments()], []
+    owned: list[Source] = []
+    found: list[Diagnostic] = []
+    for path in request.commitments:
+        if _kind(path) != "focus_commitments":
+            owned.append(read(path, COMMITMENTS))
+            continue
+        rows = pl.concat([frame.collect() for frame in scans([path])], how="diagonal_relaxed")
+        table, told = contracts(rows, path)
+        owned.append(Source(path=path, sha256=hashlib.sha256(Path(path).read_bytes()).hexdigest(), frame=table))
+        found += told
+    return owned, found
 
 
 def _books(request: Request, *, demo: bool) -> list[Source]:

@@ -7,17 +7,17 @@ from providers.charges import LIVE
 
 AMOUNTS = ("effective_cost", "billed_cost", "list_cost")
 DAY = pl.col("hour").dt.truncate("1d").alias("day")
-_PER_UNIT = 1e9  # sums stay exact up to nine billion
+_PER_UNIT, _DECIMALS = 1e12, 12
 _HOURS = 1 << 20  # more hours than from 1970 to 2089, so that machine and hour fit into one number
 
 
 def exact_sum(amount: pl.Expr) -> pl.Expr:
     """Return a sum that does not depend on the order of its rows, which a stream does not keep.
 
-    Amounts are added as whole billionths: floats would differ in the last digits from one run to the next.
+    Amounts are added as whole numbers of 1e-12: floats would differ in the last digits from one run to the next.
     """
-    whole = (amount * _PER_UNIT).round().cast(pl.Int64, strict=False).sum()
-    return (whole / _PER_UNIT).round(9)  # polars divides by a constant as it multiplies by its inverse
+    whole = (amount * _PER_UNIT).round().cast(pl.Int128, strict=False).sum().cast(pl.Float64)
+    return (whole / _PER_UNIT).round(_DECIMALS)  # polars divides by a constant as it multiplies by its inverse
 
 
 def known_sum(name: str) -> pl.Expr:

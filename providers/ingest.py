@@ -57,7 +57,9 @@ def ingest(sources: Sequence[str], *, tags: Tags, window: Window, scratch: Path,
         InputError: a source is nothing, cannot be reached, or is no export.
     """
     named = [path for source in sources for path in fetched(source, window=window, scratch=scratch)]
-    chosen, told = deliveries.choose(places.resolve(named, scratch=scratch))
+    found, passed = deliveries.choose(places.resolve(named, scratch=scratch))
+    chosen, others = _bills(found)
+    told = [*passed, *others]
     with watched(progress):
         readings = [(reader.source, _reading(reader, files, tags)) for reader, files in _batches(chosen)]
     return Ingested(
@@ -73,11 +75,29 @@ def _batches(chosen: Sequence[Delivery]) -> list[tuple[Reader, list[File]]]:
     """Return the files that each reader gets at once: those of one source, whatever their periods."""
     batches: dict[Reader, list[File]] = {}
     for delivery in chosen:
-        reader = READERS.get(delivery.kind)
-        if reader is None:
-            raise InputError(delivery.name, f"is {NOT_READ[delivery.kind]}", REMEDIES[delivery.kind])
-        batches.setdefault(reader, []).extend(delivery.files)
+        batches.setdefault(READERS[delivery.kind], []).extend(delivery.files)
     return [(reader, files) for reader, files in batches.items() if files]
+
+
+def _bills(chosen: Sequence[Delivery]) -> tuple[list[Delivery], list[Diagnostic]]:
+    """Return the deliveries that are bills or live, and say what else there is and where it belongs.
+
+    Raises:
+        InputError: there is nothing else.
+    """
+    bills = [one for one in chosen if one.kind in READERS]
+    others = [one for one in chosen if one.kind not in READERS]
+    if others and not bills:
+        raise InputError(others[0].name, f"is {NOT_READ[others[0].kind]}", REMEDIES[others[0].kind])
+    return bills, [
+        Diagnostic(
+            level="note",
+            code="not-read",
+            message=f"{one.name} is {NOT_READ[one.kind]}, and was not read",
+            hint=REMEDIES[one.kind],
+        )
+        for one in others
+    ]
 
 
 def _reading(reader: Reader, files: Sequence[File], tags: Tags) -> Reading:

@@ -3,13 +3,11 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
-from providers.scan import format_of, head_of, scans, schema_of
-from providers.tables import InputError
+from providers.scan import BOM, HEAD_BYTES, UnknownFileError, format_of, head_of, scans, schema_of
 
 Kind = Literal[
     "usage",  # our own table
@@ -22,28 +20,32 @@ Kind = Literal[
     "focus",
     "focus_commitments",
     "opencost",
-    "prometheus",  # a saved answer of its HTTP API
+    "prometheus",  # saved answers of its HTTP API
 ]
 
+MANIFESTS = ("aws_manifest", "azure_manifest")
+UNDERSTOOD = (
+    "AWS CUR, Google Cloud detailed export, Azure cost export, FOCUS, OpenCost, Prometheus, or our own usage table"
+)
 _COLUMNS: tuple[tuple[Kind, frozenset[str]], ...] = (
     ("usage", frozenset({"hour", "workload", "gpu_model", "gpu_hours"})),
     ("aws_cur", frozenset({"line_item_line_item_type", "line_item_unblended_cost"})),
     ("aws_cur", frozenset({"lineitem/lineitemtype", "lineitem/unblendedcost"})),
     ("gcp_detailed", frozenset({"usage_start_time", "cost", "sku"})),
-    ("focus_commitments", frozenset({"contractcommitmentid"})),
     ("focus", frozenset({"billedcost", "chargecategory"})),
+    ("focus_commitments", frozenset({"contractcommitmentid"})),
+    ("azure_actual", frozenset({"metercategory", "additionalinfo"})),
 )
-_KEYS: tuple[tuple[Kind, frozenset[str]], ...] = (
-    ("aws_manifest", frozenset({"executionId", "dataFiles"})),
-    ("aws_manifest", frozenset({"assemblyId", "reportKeys"})),
-    ("azure_manifest", frozenset({"exportConfig", "blobs"})),
-    ("gcp_detailed", frozenset({"usage_start_time", "cost", "sku"})),
+_OBJECTS: tuple[tuple[Kind, frozenset[str]], ...] = (
+    ("aws_manifest", frozenset({"executionid", "datafiles"})),
+    ("aws_manifest", frozenset({"assemblyid", "reportkeys"})),
+    ("azure_manifest", frozenset({"exportconfig", "runinfo"})),
     ("opencost", frozenset({"code", "data"})),
 )
-_AZURE = frozenset({"metercategory", "additionalinfo"})
-UNDERSTOOD = (
-    "AWS CUR, Google Cloud detailed export, Azure cost export, FOCUS, OpenCost, Prometheus, or our own usage table"
-)
+_SAVED: dict[str, Kind] = {"prometheus": "prometheus", "opencost": "opencost"}
+_SEEN = 4
+WHOLE_BYTES = 1 << 28
+"""What one JSON object may come to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,65 +58,95 @@ class File:
 
 
 def kind_of(path: str, name: str) -> Kind:
-    """Return what a file is.
-
-    An Azure export without a manifest is amortised if committed usage costs something in it, else actual.
+    """Return what a file is; an Azure export that `azure_kind` cannot tell is taken for an actual one.
 
     Raises:
-        InputError: it is nothing that is understood.
+        UnknownFileError: it is nothing that is understood.
+        InputError: it cannot be read.
     """
-    kind = _json_kind(path) if format_of(path) == "json" else None
-    if kind is None and (format_of(path) != "json" or _is_lines(path)):
-        kind = _table_kind(path, schema_of(path).names())
+    form = format_of(path)
+    whole = _first_object(path) if form == "json" else {}
+    kind = _answer(whole) or kind_of_columns(whole or schema_of(path).names())
     if kind is None:
-        raise InputError(name, "is no export that is understood", f"give {UNDERSTOOD}")
-    return kind
+        seen = [str(key) for key in whole] if form == "json" else schema_of(path).names()
+        raise UnknownFileError(name, f"is {_described(form, seen)}, no export that is understood", f"give {UNDERSTOOD}")
+    return azure_kind(path) or kind if kind == "azure_actual" else kind
 
 
-def _table_kind(path: str, names: Iterable[str]) -> Kind | None:
-    columns = {name.strip().casefold() for name in names}
-    if columns >= _AZURE:
-        return _azure_kind(path)
+def manifest_kind(path: str) -> Kind | None:
+    """Return which manifest a file is, or None when it is anything else.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if head_of(path, 64).removeprefix(BOM).lstrip()[:1] != b"{":
+        return None
+    kind = _answer(_first_object(path))
+    return kind if kind in MANIFESTS else None
+
+
+def kind_of_columns(names: Iterable[str]) -> Kind | None:
+    """Return what a table with these columns is, whatever their case."""
+    columns = {str(name).strip().casefold() for name in names}
     return next((kind for kind, needed in _COLUMNS if needed <= columns), None)
 
 
-def _azure_kind(path: str) -> Kind:
-    """Tell actual from amortised by what committed usage costs: nothing in an actual export."""
+def azure_kind(path: str) -> Kind | None:
+    """Tell an actual from an amortised export by its rows, or None where it has no commitments and both are the same.
+
+    Actual: a purchase of a commitment costs something, or what runs on one costs nothing. Amortised: what runs on a
+    commitment costs something, or some of a commitment is unused.
+    """
     for frame in scans([path]):
         names = {name.strip().casefold(): name for name in frame.collect_schema().names()}
         cost = next((names[name] for name in ("costinbillingcurrency", "cost") if name in names), None)
         if cost is None or "pricingmodel" not in names or "chargetype" not in names:
             continue
-        charge, model = pl.col(names["chargetype"]), pl.col(names["pricingmodel"])
-        paid = (charge == "Usage") & model.is_in(["Reservation", "SavingsPlan"])
-        paid &= pl.col(cost).cast(pl.Float64, strict=False) != 0
-        amortised = paid | charge.is_in(["UnusedReservation", "UnusedSavingsPlan"])
-        if frame.select(amortised.any()).collect(engine="streaming").item():
-            return "azure_amortized"
-    return "azure_actual"
+        paid = pl.col(cost).cast(pl.Float64, strict=False)
+        clues = _clues(_plain(names["chargetype"]), _plain(names["pricingmodel"]), paid)
+        bought, spread, covered = frame.select(clues).collect(engine="streaming").row(0)
+        if bought or spread or covered:
+            return "azure_actual" if bought or not spread else "azure_amortized"
+    return None
 
 
-def _json_kind(path: str) -> Kind | None:
-    """Return what the keys of a JSON object, or of the first of many, say."""
-    whole = _first_object(path)
+def _clues(charge: pl.Expr, model: pl.Expr, paid: pl.Expr) -> list[pl.Expr]:
+    """Return whether a commitment was bought for money, whether its cost is spread, and whether anything ran on one."""
+    committed = model.is_in(["reservation", "savingsplan"])
+    bought = committed & (charge == "purchase") & (paid > 0)
+    covered = committed & (charge == "usage")
+    spread = (covered & (paid != 0)) | charge.is_in(["unusedreservation", "unusedsavingsplan"])
+    return [clue.any().alias(name) for name, clue in {"bought": bought, "spread": spread, "covered": covered}.items()]
+
+
+def _plain(name: str) -> pl.Expr:
+    """Return a column of words without case and spaces: SavingsPlan, Savings Plan."""
+    return pl.col(name).cast(pl.String).str.replace_all(" ", "").str.to_lowercase()
+
+
+def _answer(whole: dict[str, object]) -> Kind | None:
+    """Return what the keys of a JSON object say, where it is no row of a table."""
     if "tranche_source" in whole:
-        return "prometheus" if whole["tranche_source"] == "prometheus" else "opencost"
-    return next((kind for kind, needed in _KEYS if needed <= whole.keys()), None)
+        return _SAVED.get(str(whole["tranche_source"]))
+    keys = {str(key).casefold() for key in whole}
+    return next((kind for kind, needed in _OBJECTS if needed <= keys), None)
 
 
 def _first_object(path: str) -> dict[str, object]:
-    head = head_of(path).decode("utf-8", "replace").lstrip("\ufeff \r\n\t")
-    for text in (head.partition("\n")[0], head, Path(path).read_text("utf-8", "replace") if head else ""):
+    """Return the first JSON object of a file, on a line of its own or over many, or nothing where there is none."""
+    for size in (HEAD_BYTES, WHOLE_BYTES):
+        text = head_of(path, size).removeprefix(BOM).decode("utf-8", "replace").lstrip()
         try:
-            found = json.loads(text)
+            found, _ = json.JSONDecoder().raw_decode(text)
         except json.JSONDecodeError:
             continue
         return found if isinstance(found, dict) else {}
     return {}
 
 
-def _is_lines(path: str) -> bool:
-    try:
-        return isinstance(json.loads(head_of(path).partition(b"\n")[0]), dict)
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        return False
+def _described(form: str, seen: list[str]) -> str:
+    """Return what a file looks like, in a few words."""
+    what = {"parquet": "Parquet with the columns", "csv": "text with the columns"}.get(form, "JSON with the keys")
+    shown = ", ".join(name if len(name) <= 40 else f"{name[:37]}..." for name in seen[:_SEEN])
+    more = f" and {len(seen) - _SEEN} more" if len(seen) > _SEEN else ""
+    return f"{what} {shown or '(none)'}{more}"

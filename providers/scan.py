@@ -5,6 +5,7 @@ An export may change its columns from one file to the next, so files with the sa
 
 import gzip
 import io
+from codecs import getincrementaldecoder
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from providers.tables import InputError
+from providers.watch import counted
 
 PARQUET_MAGIC = b"PAR1"
 GZIP_MAGIC = b"\x1f\x8b"
@@ -32,17 +34,17 @@ def scans(paths: Sequence[str]) -> list[pl.LazyFrame]:
 
     Parquet keeps its types; every column of CSV (plain or gzip) is text, and of JSON what polars makes of it. JSON is
     one object a line; one whole array of objects is understood too, but read at once. Blank lines of CSV are kept as
-    rows of nulls. Bytes that are no UTF-8 become U+FFFD in CSV, and are an error in JSON.
+    rows of nulls. Bytes that are no UTF-8 become U+FFFD in CSV (`is_utf8` tells), and are an error in JSON.
 
     Raises:
         InputError: a file is no such file.
     """
+    schemas = {path: schema_of(path) for path in dict.fromkeys(paths)}
     groups: dict[tuple[str, tuple[tuple[str, str], ...]], list[str]] = {}
     for path in paths:
-        kind = format_of(path)
-        columns = tuple((name, str(dtype)) for name, dtype in schema_of(path).items())
-        groups.setdefault((kind, columns), []).append(path)
-    return [frame for (kind, _), files in groups.items() for frame in _scans(kind, files)]
+        columns = tuple((name, str(dtype)) for name, dtype in schemas[path].items())
+        groups.setdefault((format_of(path), columns), []).append(path)
+    return [counted(_scan(kind, files, schemas[files[0]]), files) for (kind, _), files in groups.items()]
 
 
 def schema_of(path: str) -> pl.Schema:
@@ -52,7 +54,7 @@ def schema_of(path: str) -> pl.Schema:
         InputError: it cannot be read as what it looks like.
     """
     try:
-        return _scans(format_of(path), [path])[0].collect_schema()
+        return _scan(format_of(path), [path]).collect_schema()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError(Path(path).name, f"cannot be read ({_reason(error)})", AGAIN) from None
 
@@ -61,7 +63,8 @@ def schema_of(path: str) -> pl.Schema:
 def reading(names: Mapping[str, str]) -> Iterator[None]:
     """Turn what polars and the disk say while frames of files are collected into an error that names the file.
 
-    Polars does not always say which file it was, so they are read again, one by one, until one fails.
+    Polars does not always say which file it was, so they are read again, one by one, until one fails; where none does,
+    the files are not to blame and the error stays what it was.
 
     Args:
         names: what to call the file at each path.
@@ -71,18 +74,21 @@ def reading(names: Mapping[str, str]) -> Iterator[None]:
     """
     try:
         yield
-    except (pl.exceptions.PolarsError, OSError) as error:
-        found = next(((name, said) for path, name in names.items() if (said := _broken(path))), None)
-        name, reason = found or (", ".join(names.values()) or "the files", _reason(error))
-        raise InputError(name, f"cannot be read to its end ({reason})", AGAIN) from None
+    except (pl.exceptions.PolarsError, OSError):
+        found = next(((name, reason) for path, name in names.items() if (reason := _broken(path))), None)
+        if found is None:
+            raise
+        raise InputError(found[0], f"cannot be read to its end ({found[1]})", AGAIN) from None
 
 
 def is_utf8(path: str) -> bool:
-    """Return whether a file of text, plain or gzip, is UTF-8 from end to end; what is damaged is not asked."""
-    with _opened(path) as binary, io.TextIOWrapper(binary, "utf-8", newline="") as text:
+    """Return whether a file of text, plain or gzip, is UTF-8; of a damaged file, whether what can be read is."""
+    decoder = getincrementaldecoder("utf-8")()
+    with _opened(path) as file:
         try:
-            while text.read(CHUNK_BYTES):
-                pass
+            while chunk := file.read(CHUNK_BYTES):
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             return False
         except (OSError, EOFError):
@@ -132,14 +138,16 @@ def _opened(path: str) -> io.BufferedIOBase:
     return file
 
 
-def _scans(kind: str, paths: Sequence[str]) -> list[pl.LazyFrame]:
+def _scan(kind: str, paths: Sequence[str], schema: pl.Schema | None = None) -> pl.LazyFrame:
+    """Return files of one kind and one schema as a frame; with the schema given, JSON is not read to infer it."""
     if kind == "parquet":
-        return [pl.scan_parquet(list(paths), glob=False)]
+        return pl.scan_parquet(list(paths), glob=False)
+    if kind == "csv":
+        return pl.scan_csv(list(paths), infer_schema=False, null_values=NULLS, glob=False, encoding="utf8-lossy")
     if kind == "json":
-        return [pl.scan_ndjson(_without_bom(path), infer_schema_length=None) for path in paths]
-    if kind == "array":
-        return [_array(path) for path in paths]
-    return [pl.scan_csv(list(paths), infer_schema=False, null_values=NULLS, glob=False, encoding="utf8-lossy")]
+        lines = [pl.scan_ndjson(_without_bom(path), schema=schema, infer_schema_length=None) for path in paths]
+        return pl.concat(lines)
+    return pl.concat([_array(path) for path in paths])
 
 
 def _without_bom(path: str) -> str | io.BytesIO:
@@ -158,8 +166,7 @@ def _array(path: str) -> pl.LazyFrame:
 def _broken(path: str) -> str | None:
     """Return why a file cannot be read to its end, or None."""
     try:
-        for frame in _scans(format_of(path), [path]):
-            frame.select(pl.all().count()).collect(engine="streaming")
+        _scan(format_of(path), [path]).select(pl.all().count()).collect(engine="streaming")
     except (pl.exceptions.PolarsError, OSError, InputError) as error:
         return _reason(error)
     return None

@@ -96,27 +96,34 @@ def spelled(frame: pl.LazyFrame) -> pl.LazyFrame:
     return frame.rename({name: snake(name) for name in frame.collect_schema().names()})
 
 
-def normal(frame: pl.LazyFrame, tags: Tags) -> pl.LazyFrame:
+def opened(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Return a report whose tags and product attributes are maps, however they were written."""
+    schema = frame.collect_schema()
+    return frame.with_columns(_map(name, schema[name]) for name in MAPS if name in schema)
+
+
+def lookup_of(frame: pl.LazyFrame) -> "Lookup":
+    """Return how tags are found in an opened report; its maps are read once for the keys that they hold."""
+    names = frame.collect_schema().names()
+    return Lookup(names, {name: _keys(frame, name) for name in MAPS if name in names})
+
+
+def normal(frame: pl.LazyFrame, tags: Tags, look: "Lookup") -> pl.LazyFrame:
     """Return a report in our own columns: `TEXT`, `NUMBERS`, `TIMES` with net_ columns beside, and what tags say."""
     schema = frame.collect_schema()
-    frame = frame.with_columns(_map(name, schema[name]) for name in MAPS if name in schema)
     there = schema.names()
-    look = Lookup(there, {name: _keys(frame, name) for name in MAPS if name in schema})
+    texts = {ours: _text(theirs, there) for ours, theirs in TEXT.items()}
+    texts["currency"] = texts["currency"].fill_null("USD")
+    texts["instance_type"] = pl.coalesce(texts["instance_type"], look.product("instance_type"))
     return frame.select(
-        *(
-            _text(theirs, there).alias(ours)
-            for ours, theirs in TEXT.items()
-            if ours not in ("instance_type", "currency")
-        ),
-        _text(TEXT["currency"], there).fill_null("USD").alias("currency"),
-        *(_number(theirs, there).alias(ours) for ours, theirs in NUMBERS.items()),
-        *(_number(theirs, there).alias(f"net_{ours}") for ours, theirs in NET.items()),
-        *(_time(theirs, schema).alias(ours) for ours, theirs in TIMES.items()),
-        pl.coalesce(_text(TEXT["instance_type"], there), look.product("instance_type")).alias("instance_type"),
-        look.first(CLUSTER).alias("cluster"),
-        look.first(WORKLOAD).alias("workload"),
-        look.first(OWN_NAMES).alias("own_name"),
-        *tags.columns(look.tag),
+        **texts,
+        **{ours: _number(theirs, there) for ours, theirs in NUMBERS.items()},
+        **{f"net_{ours}": _number(theirs, there) for ours, theirs in NET.items()},
+        **{ours: _time(theirs, schema) for ours, theirs in TIMES.items()},
+        cluster=look.first(CLUSTER),
+        workload=look.first(WORKLOAD),
+        own_name=look.first(OWN_NAMES),
+        **{one.meta.output_name(): one for one in tags.columns(look.tag)},
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from providers.aws.columns import NET, normal, spelled
+from providers.aws.columns import NET, Lookup, lookup_of, normal, opened, spelled
 from providers.aws.findings import findings
 from providers.aws.line_items import costed, is_split, netted
 from providers.aws.machines import placed, typed
@@ -22,10 +22,11 @@ def read(files: Sequence[File], tags: Tags) -> Reading:
     Raises:
         InputError: a file cannot be read.
     """
-    frames = [spelled(frame) for frame in scans([file.path for file in files])]
+    frames = [opened(spelled(frame)) for frame in scans([file.path for file in files])]
+    looks = [lookup_of(frame) for frame in frames]
     net = any(_has_net(frame) for frame in frames)
-    bill = _lines([frame.filter(~is_split()) for frame in frames], tags, net=net)
-    split = _lines([frame.filter(is_split()) for frame in frames], tags, net=net)
+    bill = _lines([frame.filter(~is_split()) for frame in frames], looks, tags, net=net)
+    split = _lines([frame.filter(is_split()) for frame in frames], looks, tags, net=net)
     costs = placed(typed(costed(bill))).with_columns(granularity=_granularity(), source=pl.lit("aws_cur"))
     totals = bill.group_by("currency").agg(pl.len().alias("rows"), pl.col("cost").sum().alias("billed_cost"))
     return Reading(
@@ -36,10 +37,10 @@ def read(files: Sequence[File], tags: Tags) -> Reading:
     )
 
 
-def _lines(frames: Sequence[pl.LazyFrame], tags: Tags, *, net: bool) -> pl.LazyFrame:
+def _lines(frames: Sequence[pl.LazyFrame], looks: Sequence[Lookup], tags: Tags, *, net: bool) -> pl.LazyFrame:
     """Return rows in our own columns. Splitting comes first: a filter on a column of the file keeps the rest unread."""
-    lines = netted(pl.concat([normal(frame, tags) for frame in frames]), net=net)
-    return lines.with_columns(hour=pl.col("start").dt.truncate("1h"))
+    parts = [normal(frame, tags, look) for frame, look in zip(frames, looks, strict=True)]
+    return netted(pl.concat(parts), net=net).with_columns(hour=pl.col("start").dt.truncate("1h"))
 
 
 def _has_net(frame: pl.LazyFrame) -> bool:
