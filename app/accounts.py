@@ -9,6 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from app import settings
 from app.diagnostics import UsageError
 from optimizer.allocation import allocate
@@ -17,13 +19,12 @@ from optimizer.rollup import filled
 from providers.charges import DEFAULT_TAGS, Tags
 from providers.fetching import Window
 from providers.ingest import ingest
+from providers.scan import reading
 from providers.tables import Diagnostic, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
-
-    import polars as pl
 
     from optimizer.reconcile import Reconciliation
     from providers.deliveries import Delivery
@@ -87,11 +88,11 @@ def accounts_of(
     hours = hours_of(window)
     with TemporaryDirectory(prefix="tranche-") as scratch:
         read = ingest(wanted, tags=tags, window=Window(end=now, hours=hours), scratch=Path(scratch), progress=progress)
-        shared = allocate(read.charges, read.claims, policy=policy, dimensions=list(tags.chains))
-        totals = read.totals()
-        found = [*read.found(), *shared.found]
-    _refuse_mixed_currencies(shared.usage)
-    usage = filled(shared.usage, tags.chains)
+        with reading(read.names):
+            shared = allocate(read.charges, read.claims, policy=policy, dimensions=list(tags.chains))
+            totals = read.totals()
+            found = [*read.found(), *shared.found]
+    usage = filled(_of_one_currency(shared.usage), tags.chains)
     return Accounts(
         usage=usage,
         tags=tags,
@@ -125,12 +126,19 @@ COLUMNS = (*Tags.COLUMNS, "gpu_model", "purchase_option", "commitment_id", "inst
 """What a table can be rolled up by without any tag."""
 
 
-def _refuse_mixed_currencies(usage: pl.DataFrame) -> None:
-    codes = usage["currency"].drop_nulls().unique().sort().to_list()
+def _of_one_currency(usage: pl.DataFrame) -> pl.DataFrame:
+    """Return the table in the currency of its amounts; rows without any amount have none of their own.
+
+    Raises:
+        InputError: the amounts are in several.
+    """
+    priced = usage.filter(pl.any_horizontal(pl.col("effective_cost", "billed_cost", "list_cost").is_not_null()))
+    codes = priced["currency"].drop_nulls().unique().sort().to_list()
     if len(codes) > 1:
-        sources = usage.select("source", "currency").unique().sort("source", "currency").iter_rows()
+        sources = priced.select("source", "currency").unique().sort("source", "currency").iter_rows()
         told = ", ".join(f"{source} in {currency}" for source, currency in sources if currency)
         raise InputError("the bills", f"are in several currencies ({told})", "read the bills of one currency at a time")
+    return usage.with_columns(currency=pl.lit(codes[0])) if codes else usage
 
 
 def _once(found: Sequence[Diagnostic]) -> list[Diagnostic]:

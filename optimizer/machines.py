@@ -41,7 +41,15 @@ def places(slots: pl.DataFrame, nodes: pl.Enum) -> pl.DataFrame:
 
 
 def without_live(rows: pl.DataFrame) -> pl.DataFrame:
-    """Leave out what a live source says about machines whose day a bill covers."""
+    """Leave out what a live source says about machines whose day a bill covers.
+
+    Where two live sources see a machine in an hour, the one that knows a price counts.
+    """
+    seen = pl.col("source").is_in(LIVE).fill_null(value=False) & pl.col("list_cost").is_not_null()
+    priced = rows.filter(seen).select("node", "hour").unique().with_columns(is_priced=pl.lit(value=True))
+    rows = rows.join(priced, on=["node", "hour"], how="left")
+    again = pl.col("is_priced").fill_null(value=False) & pl.col("source").is_in(LIVE) & pl.col("list_cost").is_null()
+    rows = rows.filter(~again).drop("is_priced")
     live = pl.col("source").is_in(LIVE).fill_null(value=False)
     billed = rows.filter(~live).select("node", DAY).unique()
     kept = rows.filter(live).with_columns(DAY).join(billed, on=["node", "day"], how="anti").drop("day")

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from providers.tables import InputError
 
@@ -25,6 +26,9 @@ class Window(NamedTuple):
         return self.until - timedelta(hours=self.hours)
 
 
+Fetch = Callable[[str, Window, Path], list[str]]
+
+
 def fetched(source: str, *, window: Window, scratch: Path) -> list[str]:
     """Return the source itself, or where one that has to be asked has left its answers.
 
@@ -40,43 +44,37 @@ def fetched(source: str, *, window: Window, scratch: Path) -> list[str]:
     return fetch(rest, window, folder)
 
 
-def _opencost(rest: str, window: Window, folder: Path) -> list[str]:
-    from providers import opencost
+def _live(kind: str, scheme: str) -> Fetch:
+    """Return how a server in a cluster is asked."""
 
-    return [opencost.fetch(rest, start=window.since, end=window.until, folder=folder)]
+    def fetch(rest: str, window: Window, folder: Path) -> list[str]:
+        return [_module(kind).fetch(f"{scheme}:{rest}", start=window.since, end=window.until, folder=folder)]
 
-
-def _prometheus(rest: str, window: Window, folder: Path) -> list[str]:
-    from providers import prometheus
-
-    return [prometheus.fetch(rest, start=window.since, end=window.until, folder=folder)]
+    return fetch
 
 
 def _bigquery(rest: str, window: Window, folder: Path) -> list[str]:
-    from providers.gcp import bigquery
-
-    return [bigquery.download(rest.lstrip("/"), since=window.since, until=window.until, folder=folder)]
+    table = rest.removeprefix("//")
+    return [_module("gcp.bigquery").download(table, since=window.since, until=window.until, folder=folder)]
 
 
 def _azure(rest: str, window: Window, folder: Path) -> list[str]:
-    from providers.azure import api
-
-    return api.cost_details(rest, start=window.since, end=window.until, folder=folder)
+    paths: list[str] = _module("azure.api").cost_details(rest, start=window.since, end=window.until, folder=folder)
+    return paths
 
 
 def _cost_explorer(rest: str, window: Window, folder: Path) -> list[str]:
-    from providers.aws import cost_explorer
-
     if rest:
         raise InputError(f"aws-cost-explorer:{rest}", "has something after the colon", "write aws-cost-explorer:")
-    return [cost_explorer.download(start=window.since, end=window.until, folder=folder)]
+    return [_module("aws.cost_explorer").download(start=window.since, end=window.until, folder=folder)]
 
 
-FETCHERS: dict[str, Callable[[str, Window, Path], list[str]]] = {
-    "opencost+http": lambda rest, window, folder: _opencost(f"http:{rest}", window, folder),
-    "opencost+https": lambda rest, window, folder: _opencost(f"https:{rest}", window, folder),
-    "prometheus+http": lambda rest, window, folder: _prometheus(f"http:{rest}", window, folder),
-    "prometheus+https": lambda rest, window, folder: _prometheus(f"https:{rest}", window, folder),
+def _module(name: str) -> Any:  # noqa: ANN401 - no source knows another, and nobody imports what is not asked
+    return import_module(f"providers.{name}")
+
+
+FETCHERS: dict[str, Fetch] = {
+    **{f"{kind}+{scheme}": _live(kind, scheme) for kind in ("opencost", "prometheus") for scheme in ("http", "https")},
     "bq": _bigquery,
     "azure-cost": _azure,
     "aws-cost-explorer": _cost_explorer,

@@ -1,6 +1,6 @@
 """Whatever was named as a source -> one lazy frame of Charges and one of Claims, and what was chosen to be read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +13,7 @@ from providers.charges import CHARGES, CLAIMS, Reading, Tags, together
 from providers.deliveries import Delivery
 from providers.fetching import Window, fetched
 from providers.recognise import File
+from providers.scan import reading
 from providers.tables import Diagnostic, InputError
 from providers.watch import Progress, watched
 
@@ -41,13 +42,17 @@ REMEDIES = {"usage": "give it to tranche plan", "focus_commitments": "give it to
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingested:
-    """What the sources gave; nothing is read before the frames are collected, `totals` and `found` come after."""
+    """What the sources gave; nothing is read before the frames are collected, `totals` and `found` come after.
+
+    names: what to call each file that is read, for `providers.scan.reading` around whatever collects.
+    """
 
     charges: pl.LazyFrame
     claims: pl.LazyFrame
     totals: Callable[[], pl.DataFrame]
     found: Callable[[], list[Diagnostic]]
     deliveries: tuple[Delivery, ...]
+    names: Mapping[str, str]
 
 
 def ingest(sources: Sequence[str], *, tags: Tags, window: Window, scratch: Path, progress: Progress | None) -> Ingested:
@@ -57,10 +62,11 @@ def ingest(sources: Sequence[str], *, tags: Tags, window: Window, scratch: Path,
         InputError: a source is nothing, cannot be reached, or is no export.
     """
     named = [path for source in sources for path in fetched(source, window=window, scratch=scratch)]
-    found, passed = deliveries.choose(places.resolve(named, scratch=scratch))
+    found, passed = deliveries.choose(places.resolve(named, scratch=scratch, progress=progress))
     chosen, others = _bills(found)
     told = [*passed, *others]
-    with watched(progress):
+    names = {file.path: file.name for delivery in chosen for file in delivery.files}
+    with watched(progress), reading(names):
         readings = [(reader.source, _reading(reader, files, tags)) for reader, files in _batches(chosen)]
     return Ingested(
         charges=together([one.charges for _, one in readings if one.charges is not None], CHARGES, tags),
@@ -68,6 +74,7 @@ def ingest(sources: Sequence[str], *, tags: Tags, window: Window, scratch: Path,
         totals=lambda: _totals(readings),
         found=lambda: [*told, *(diagnostic for _, one in readings for diagnostic in one.found())],
         deliveries=tuple(chosen),
+        names=names,
     )
 
 

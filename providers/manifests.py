@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,27 +44,26 @@ class Manifest:
 
 
 class Shelf:
-    """Files by their last name, to find those that manifests mean."""
+    """Files by where they are, to find those that manifests mean."""
 
     def __init__(self, files: Iterable[Found]) -> None:
-        self._files: defaultdict[str, list[Found]] = defaultdict(list)
-        for file in files:
-            self._files[file.parts[-1]].append(file)
+        self._files = {file.parts: file for file in files}
 
     def find(self, name: str, manifest: Manifest) -> Found | None:
         """Return the file that a manifest means by a name, or None.
 
         The name is a key in the bucket that the export was delivered to. A copy of that bucket begins at some folder
-        that holds the manifest too; below it the paths must be the same, or an older delivery's file of the same last
-        name would do.
+        above the manifest; from there the path is the end of the key. Any file of the same last name will not do: an
+        older delivery has one too.
         """
-        parts = tuple(part for part in re.sub(r"^\w+://[^/]+/", "", name).split("/") if part)
-        near = manifest.file.parts
-        fits = [(_shared(file.parts[::-1], parts[::-1]), file) for file in self._files.get(parts[-1], ())]
-        fits = [
-            (depth, file) for depth, file in fits if depth == len(parts) or _begins(near, file.parts[: -depth or None])
-        ]
-        return max(fits, key=lambda fit: (_shared(fit[1].parts, near), fit[0]), default=(0, None))[1]
+        key = tuple(part for part in re.sub(r"^\w+://[^/]+/", "", name).split("/") if part)
+        above = manifest.file.parts
+        for height in range(len(above) - 1, -1, -1):
+            for start in range(len(key)):
+                file = self._files.get((*above[:height], *key[start:]))
+                if file is not None:
+                    return file
+        return None
 
 
 def read(file: Found) -> Manifest | None:
@@ -189,17 +187,3 @@ def _months(begin: str, end: str) -> str | None:
 
 def _number(month: str) -> int:
     return int(month[:4]) * 12 + int(month[5:7])
-
-
-def _shared(some: Sequence[str], others: Sequence[str]) -> int:
-    """Count how many parts two sequences share from their starts."""
-    count = 0
-    for one, other in zip(some, others, strict=False):
-        if one != other:
-            break
-        count += 1
-    return count
-
-
-def _begins(parts: Sequence[str], start: Sequence[str]) -> bool:
-    return tuple(parts[: len(start)]) == tuple(start)

@@ -15,24 +15,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO
 
 from providers.storage import Bucket, Entry, wanted
 from providers.tables import InputError
+from providers.watch import Progress
 
 STORES = {"s3": "providers.aws.storage", "gs": "providers.gcp.storage", "az": "providers.azure.storage"}
 PARALLEL = 4
 NAME_LENGTH = 100
-
-
-class Progress(Protocol):
-    """Whoever shows how far the work has come; units are bytes and rows. Several threads may call it."""
-
-    def expect(self, amount: float, unit: str) -> None:
-        """Add to the whole of what is to come."""
-
-    def advance(self, amount: float, unit: str) -> None:
-        """Add to what is done; less than 0 where a piece has to be fetched again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,14 +115,17 @@ def fetch(files: Iterable[Found]) -> None:
 
 def _local(source: str, scratch: Path) -> list[Found]:
     if source == "-":
-        return [_spooled(scratch)]
+        return [_spooled(scratch / "stdin", sys.stdin.buffer, "standard input")]
     path = Path(source)
     try:
         if path.is_dir():
             outer = path.resolve().name
             return [_here(file, f"{outer}/{file.relative_to(path).as_posix()}") for file in sorted(_inside(path))]
-        if path.exists():
+        if path.is_file():
             return [_here(path, path.name, named=True)]
+        if path.exists():  # a pipe, such as <(zcat bill.csv.Z)
+            with path.open("rb") as pipe:
+                return [_spooled(scratch / path.name, pipe, path.name)]
         found = sorted(glob.glob(source, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
         matched = [path for path in map(Path, found) if path.is_file()]
     except OSError as error:
@@ -163,13 +157,12 @@ def _here(path: Path, name: str, *, named: bool = False) -> Found:
     return Found(where=real.as_posix(), name=name, named=named, size=status.st_size, modified=modified, path=path)
 
 
-def _spooled(scratch: Path) -> Found:
-    """Keep standard input in a file, since it is read more than once."""
-    path = scratch / "stdin"
+def _spooled(path: Path, stream: BinaryIO, name: str) -> Found:
+    """Keep what can be read only once in a file."""
     if not path.exists():
         with path.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-    return _here(path, "standard input", named=True)
+            shutil.copyfileobj(stream, file)
+    return _here(path, name, named=True)
 
 
 def _remote(source: str, scheme: str, scratch: Path, progress: Progress | None) -> list[Found]:

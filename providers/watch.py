@@ -10,13 +10,13 @@ import polars as pl
 
 
 class Progress(Protocol):
-    """Whoever shows how far the work has come; units are bytes and rows."""
+    """Whoever shows how far the work has come; units are bytes and rows. Several threads may call it."""
 
     def expect(self, amount: float, unit: str) -> None:
         """Add to the whole of what is to come."""
 
     def advance(self, amount: float, unit: str) -> None:
-        """Add to what is done."""
+        """Add to what is done; less than 0 where a piece has to be fetched again."""
 
 
 _WATCHER: ContextVar[Progress | None] = ContextVar("watcher", default=None)

@@ -13,6 +13,8 @@ from typing import Any
 from providers.storage import Entry, address_parts, landing, refusal
 from providers.tables import InputError
 
+ATTEMPTS = 5
+SCOPE = "https://storage.azure.com/.default"
 LOGIN = "log in (az login, or a managed identity)"
 RIGHT = "the role Storage Blob Data Reader on the container"
 HERE = "set AZURE_STORAGE_ACCOUNT, or write az://ACCOUNT.blob.core.windows.net/container/folder"
@@ -50,18 +52,21 @@ class Bucket:
 
 
 def _client(host: str | None, container: str, address: str) -> Any:  # noqa: ANN401 - the SDK's own
-    from azure.storage.blob import ContainerClient
+    from azure.storage.blob import ContainerClient, ExponentialRetry
 
     connection = os.environ.get("AZURE_STORAGE_CONNECTION_STRING")
+    patience = ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=ATTEMPTS - 1)
     if connection and host is None:
-        return ContainerClient.from_connection_string(connection, container)
+        return ContainerClient.from_connection_string(connection, container, retry_policy=patience)
     from azure.identity import DefaultAzureCredential
 
     account = os.environ.get("AZURE_STORAGE_ACCOUNT")
     if host is None and not account:
         raise InputError(address, "does not say which storage account it is in", HERE)
     url = f"https://{host or f'{account}.blob.core.windows.net'}"
-    return ContainerClient(url, container, credential=DefaultAzureCredential())
+    credential = DefaultAzureCredential()
+    credential.get_token(SCOPE)  # else the SDK tries again and again, with no credentials
+    return ContainerClient(url, container, credential=credential, retry_policy=patience)
 
 
 def _entry(blob: Any) -> Entry:  # noqa: ANN401 - the SDK's own

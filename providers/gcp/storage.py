@@ -4,6 +4,7 @@ The client library would bring two more packages for what is one list and one do
 """
 
 import os
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,7 @@ class Bucket:
         self.address = f"gs://{self.name}"
         with _told(self.address):
             self._host, self._session = _session()
+        weakref.finalize(self, self._session.close)
 
     def entries(self, beginning: str) -> list[Entry]:
         """Return the objects whose keys begin so, by key."""
@@ -80,6 +82,8 @@ class Bucket:
             answer.close()
             sleep(BACKOFF_S * 2**attempt)
             answer = self._session.get(where, timeout=TIMEOUT_S, **asked)
+        if not answer.ok:
+            answer.close()
         answer.raise_for_status()
         return answer
 

@@ -2,8 +2,6 @@
 
 import json
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -15,11 +13,17 @@ from providers.places import fetch, resolve
 from providers.storage import Entry
 from providers.tables import InputError
 
-spec = spec_from_file_location("moto_server", Path(__file__).parents[1] / "moto_server.py")
-moto_server = module_from_spec(spec)
-sys.modules["moto_server"] = moto_server
-spec.loader.exec_module(moto_server)
 
+def helper(name):
+    """Import a module that lies one folder up."""
+    spec = spec_from_file_location(name, Path(__file__).parents[1] / f"{name}.py")
+    sys.modules[name] = module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+breaking_server = helper("breaking_server")
+moto_server = helper("moto_server")
 CUR = "line_item_line_item_type,line_item_unblended_cost\nUsage,{}\n"
 FIRST, SECOND = "20260410T010000Z-aaaa", "20260420T010000Z-bbbb"
 
@@ -169,51 +173,24 @@ def test_an_object_that_has_gone_meanwhile_leaves_nothing(bucket, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-class Breaking(BaseHTTPRequestHandler):
-    """Serve ten bytes, and break off after five while `breaks` lasts."""
-
-    breaks = 0
-    body = b"0123456789"
-
-    def do_HEAD(self):
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(self.body)))
-        self.send_header("ETag", '"e"')
-        self.end_headers()
-
-    def do_GET(self):
-        self.do_HEAD()
-        broken = type(self).breaks > 0
-        type(self).breaks -= 1
-        self.wfile.write(self.body[:5] if broken else self.body)
-        self.close_connection = True
-
-    def log_message(self, *_):
-        """Say nothing."""
-
-
 @pytest.fixture
 def breaking(server, monkeypatch):
-    """A server that breaks off so many times, then serves."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Breaking) as http:
-        thread = threading.Thread(target=http.serve_forever)
-        thread.start()
+    """A server that breaks off as often as it is told to, then serves."""
+    with breaking_server.breaking() as http:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{http.server_port}")
-        yield lambda times: setattr(Breaking, "breaks", times)
-        http.shutdown()
-        thread.join()
+        yield http
 
 
 def test_a_download_that_breaks_off_is_taken_up_again(breaking, tmp_path):
-    breaking(2)
+    breaking.breaks = 2
     done = []
     Bucket("s3://b").download(Entry("a", 10, "", ""), tmp_path / "a", done.append)
-    assert (tmp_path / "a").read_bytes() == Breaking.body
+    assert (tmp_path / "a").read_bytes() == breaking_server.BODY
     assert sum(done) == 10
 
 
 def test_a_download_that_breaks_off_again_and_again_is_said_and_leaves_nothing(breaking, tmp_path):
-    breaking(99)
+    breaking.breaks = 99
     with pytest.raises(InputError, match=r"^s3://b/a: could not be read \("):
         Bucket("s3://b").download(Entry("a", 10, "", ""), tmp_path / "a", lambda _: None)
     assert not list(tmp_path.iterdir())
