@@ -2,32 +2,38 @@
 
 import polars as pl
 
+from providers.charges import Tags
 from providers.kubernetes import full_name, is_system, workload_of_pod
 
 _GPU, _CPU, _MEMORY = "-Accelerator-Hours", "-vCPU-Hours", "-GB-Hours"
 
 
-def claims_of(lines: pl.LazyFrame) -> pl.LazyFrame:
+def claims_of(lines: pl.LazyFrame, tags: Tags) -> pl.LazyFrame:
     """Return one claim for each split row: requests and uses of one kind of resource, and its part of the cost.
 
     An accelerator's allocation is what AWS takes: the greater of what was reserved and used. Rows without a pod only
-    repeat what others say, and are no claims.
+    repeat what others say, and are no claims. Whose a pod is does not change while it lives, so that is read once for
+    each pod: of what its rows say, the last in the alphabet.
     """
-    claims = lines.filter(is_claim())
-    arns = claims.select("resource").unique().collect(engine="streaming").with_columns(_read_arn(pl.col("resource")))
-    told = (
-        claims.drop("cluster")
-        .join(arns.lazy(), on="resource", how="left")
-        .with_columns(
-            node=pl.col("parent").str.to_lowercase(),
-            workload=full_name(pl.col("namespace"), pl.coalesce("workload", "name")),
-            **_resources(),
-        )
-    )
-    helper = is_system(pl.col("namespace")) & (pl.col("gpu_hours") == 0)
+    owner = pods(lines, tags).lazy()
+    claims = lines.filter(pl.col("parent").is_not_null()).drop("workload", "cluster", *tags.chains)
+    told = claims.join(owner, on="resource").with_columns(node=pl.col("parent").str.to_lowercase(), **_resources())
     return told.with_columns(
-        residual=pl.when(helper).then(pl.lit("system")), estimated=pl.lit(value=False), source=pl.lit("aws_cur")
+        residual=pl.when(pl.col("is_helper") & (pl.col("gpu_hours") == 0)).then(pl.lit("system")),
+        estimated=pl.lit(value=False),
+        source=pl.lit("aws_cur"),
     )
+
+
+def pods(lines: pl.LazyFrame, tags: Tags) -> pl.DataFrame:
+    """Return every pod and task by its ARN: cluster, namespace, pod, workload, is_helper (the cluster's own), tags."""
+    said = pl.col("workload", *tags.chains).max()
+    found = lines.filter(is_claim()).group_by("resource").agg(said).collect(engine="streaming")
+    named = found.with_columns(_read_arn(pl.col("resource")))
+    return named.with_columns(
+        workload=full_name(pl.col("namespace"), pl.coalesce("workload", "name")),
+        is_helper=is_system(pl.col("namespace")),
+    ).drop("name")
 
 
 def _read_arn(arn: pl.Expr) -> list[pl.Expr]:

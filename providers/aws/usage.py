@@ -31,7 +31,7 @@ def read(files: Sequence[File], tags: Tags) -> Reading:
     totals = bill.group_by("currency").agg(pl.len().alias("rows"), pl.col("cost").sum().alias("billed_cost"))
     return Reading(
         charges=shaped(costs, CHARGES, tags),
-        claims=shaped(claims_of(split), CLAIMS, tags),
+        claims=shaped(claims_of(split, tags), CLAIMS, tags),
         totals=totals,
         found=lambda: findings(costs, split),
     )

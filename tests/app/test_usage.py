@@ -221,7 +221,7 @@ def test_mixed_currencies(refused, bill):
     [("", "is empty"), ("a,b\n1,2\n", ""), ("\0\1\2", ""), ("{}", "")],
     ids=["empty", "no export", "binary", "empty JSON"],
 )
-def test_what_is_no_export_is_refused(files, content, said):
+def test_what_is_no_export_is_refused(refused, files, content, said):
     line = refused(files.text("thing.dat", content))
     assert line.startswith("thing.dat: ")
     assert said in line

@@ -1,4 +1,4 @@
-"""Time and peak memory of what people wait for: `python -m tests.benchmarks [--plain-8760]`.
+"""Time and peak memory of what people wait for: `python -m tests.benchmarks [--plain-8760] [--bills-20m]`.
 
 Every line is a process of its own, so that its peak memory is its own. Nothing here passes or fails.
 """
@@ -9,11 +9,16 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter, time
+
+from tests.benchmarks.bills import cur
 
 ROOT = Path(__file__).parents[2]
 TRANCHE = ("-c", "import sys; from app.cli import main; sys.exit(main(sys.argv[1:]))")
 HOURS = (168, 720, 8760)
+BILLS = (1_000_000, 5_000_000, 20_000_000)
+BILLS_BY_DEFAULT = 5_000_000  # the largest takes a minute to write
 PLAIN_BY_DEFAULT = 720  # beyond that the plain program takes minutes and gigabytes
 FAILED = "failed"
 
@@ -81,6 +86,23 @@ def solving(*, plain_at_most: int) -> None:
         line("  the plain program", plain, plain.said.get("seconds"), compared(mine, plain))
 
 
+def reading(*, rows_at_most: int) -> None:
+    with TemporaryDirectory(prefix="tranche-") as folder:
+        for rows in (rows for rows in BILLS if rows <= rows_at_most):
+            path = Path(folder) / f"{rows}.parquet"
+            cur(path, rows)
+            bare, mine = (measure("-m", "tests.benchmarks.reading", way, str(path)) for way in ("bare", "ours"))
+            line(f"bill of {rows / 1e6:,.0f} M rows, scan and sum", bare, bare.said.get("seconds"))
+            line("  to the usage table", mine, mine.said.get("seconds"), times(mine, bare))
+            path.unlink()
+
+
+def times(mine: Run, bare: Run) -> str:
+    if mine.code or bare.code:
+        return ""
+    return f"{mine.said['seconds'] / bare.said['seconds']:,.1f} times as long; budget 1.5"
+
+
 def compared(mine: Run, plain: Run) -> str:
     if mine.code or plain.code:
         return ""
@@ -93,4 +115,5 @@ def compared(mine: Run, plain: Run) -> str:
 if __name__ == "__main__":
     commands()
     screen()
+    reading(rows_at_most=BILLS[-1] if "--bills-20m" in sys.argv[1:] else BILLS_BY_DEFAULT)
     solving(plain_at_most=HOURS[-1] if "--plain-8760" in sys.argv[1:] else PLAIN_BY_DEFAULT)

@@ -41,7 +41,8 @@ ROW = {
     "ReservationId": "",
 }
 MCA = {"Cost": "costInBillingCurrency", "BillingCurrency": "billingCurrencyCode", "Date": "date",
-       "Quantity": "quantity", "SubscriptionId": "subscriptionGuid", "ResourceGroup": "resourceGroupName", "ChargeType": "chargeType",
+       "Quantity": "quantity", "SubscriptionId": "subscriptionGuid", "ResourceGroup": "resourceGroupName",
+       "ChargeType": "chargeType",
        "AdditionalInfo": "additionalInfo", "PricingModel": "pricingModel", "ResourceId": "resourceId"}  # fmt: skip
 RESERVED = {"PricingModel": "Reservation", "benefitId": "/providers/Microsoft.Capacity/reservationOrders/R-1"}
 
