@@ -81,7 +81,13 @@ def costed(lines: pl.LazyFrame) -> pl.LazyFrame:
 def is_payment() -> pl.Expr:
     """Return whether a row is cash for a commitment whose cost stands in the hours that it covers."""
     plan_refund = _is("Refund") & _starts("description", "Refund for one-time fee for Savings Plan ID")
-    return _is("SavingsPlanUpfrontFee") | plan_refund | (_is("Fee") & pl.col("reservation").is_not_null())
+    prepaid = _is("Fee") & pl.col("reservation").is_not_null()
+    return _is("SavingsPlanUpfrontFee") | plan_refund | prepaid | is_block_fee()
+
+
+def is_block_fee() -> pl.Expr:
+    """Return whether a row is the price of a capacity block, paid at once."""
+    return _is("Fee") & pl.col("reservation").is_null() & pl.col("capacity").is_not_null()
 
 
 def residual() -> pl.Expr:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from providers.aws.blocks import amortised, blocks_of, unused_charges
 from providers.aws.columns import NET, Lookup, lookup_of, normal, opened, spelled
 from providers.aws.findings import findings
 from providers.aws.line_items import costed, is_split, netted
@@ -27,10 +28,15 @@ def read(files: Sequence[File], tags: Tags) -> Reading:
     net = any(_has_net(frame) for frame in frames)
     bill = _lines([frame.filter(~is_split()) for frame in frames], looks, tags, net=net)
     split = _lines([frame.filter(is_split()) for frame in frames], looks, tags, net=net)
-    costs = placed(typed(costed(bill))).with_columns(granularity=_granularity(), source=pl.lit("aws_cur"))
+    blocks = blocks_of(bill)
+    costs = placed(typed(amortised(costed(bill), blocks)))
+    costs = costs.with_columns(granularity=_granularity(), source=pl.lit("aws_cur"))
+    charges = [shaped(costs, CHARGES, tags)]
+    if blocks is not None:
+        charges.append(shaped(unused_charges(blocks), CHARGES, tags))
     totals = bill.group_by("currency").agg(pl.len().alias("rows"), pl.col("cost").sum().alias("billed_cost"))
     return Reading(
-        charges=shaped(costs, CHARGES, tags),
+        charges=pl.concat(charges),
         claims=shaped(claims_of(split, tags), CLAIMS, tags),
         totals=totals,
         found=lambda: findings(costs, split),

@@ -88,12 +88,13 @@ def _texts(work: np.ndarray, nodes: list[str], others: int) -> dict[str, tuple[l
         for index, one in enumerate(work)
     ]
     rest = machines + others
+    buckets = [f"bucket-{one}" for one in range(others)]
     return {
         "line_item_operation": (["EKSPod-EC2"] * (3 * pods), ["RunInstances"] * machines + ["PutObject"] * others),
         "line_item_usage_type": ([f"USE1-EKS-EC2-{kind}-Hours" for kind in KINDS] * pods,
                                  ["USE1-BoxUsage:p5.48xlarge"] * machines + ["Requests-Tier1"] * others),
         "line_item_line_item_type": (["Usage"] * (3 * pods), ["Usage"] * rest),
-        "line_item_resource_id": ([arn for arn in arns for _ in KINDS], [*nodes, *[f"bucket-{one}" for one in range(others)]]),
+        "line_item_resource_id": ([arn for arn in arns for _ in KINDS], [*nodes, *buckets]),
         "line_item_usage_account_id": (["111122223333"] * (3 * pods), ["111122223333"] * rest),
         "line_item_currency_code": (["USD"] * (3 * pods), ["USD"] * rest),
         "product_instance_type": ([""] * (3 * pods), ["p5.48xlarge"] * machines + [""] * others),

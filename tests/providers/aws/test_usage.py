@@ -179,6 +179,28 @@ def test_capacity_reservations_are_not_counted_twice(told):
     assert dict(bill.residuals) == {"unused_commitment": 55.04}
 
 
+def test_the_fee_of_a_capacity_block_is_used_up_over_its_window(told):
+    block = {
+        "capacity_reservation_capacity_reservation_arn": "arn:cb",
+        "capacity_reservation_capacity_reservation_type": "EC2 Capacity Blocks for ML",
+    }
+    fee = {**PLAIN, **block, "line_item_line_item_type": "Fee", "line_item_unblended_cost": 400.0,
+           "line_item_usage_end_date": "2026-10-01T04:00:00Z"}  # fmt: skip
+    used = {**block, "capacity_reservation_capacity_reservation_status": "Used", "line_item_unblended_cost": 0.0}
+    later = {"line_item_usage_start_date": "2026-10-01T01:00:00Z", "line_item_usage_end_date": "2026-10-01T02:00:00Z"}
+    last = {**PLAIN, "line_item_line_item_type": "Tax", "line_item_unblended_cost": 0.0,
+            "line_item_usage_start_date": "2026-10-01T02:00:00Z"}  # fmt: skip
+    usage, bill = told(fee, used, {**used, "line_item_resource_id": "i-0b"}, {**used, **later}, last)
+    work = usage.filter(pl.col("residual").is_null()).sort("hour")
+    assert set(work["purchase_option"]) == {"capacity_block"}
+    assert work.group_by("hour").agg(pl.col("effective_cost").sum()).sort("hour")["effective_cost"].to_list() == [
+        100,
+        50,
+    ]
+    assert bill.residuals["unused_commitment"] == pytest.approx(150)  # half of the second hour, all of the third
+    assert (bill.billed, bill.timing, bill.effective) == (400, 100, 300)  # the fourth is not in the bill yet
+
+
 def test_net_costs_count_everywhere_once_an_account_has_discounts(told):
     net = {"line_item_net_unblended_cost": 50.0}
     discount = {**PLAIN, "line_item_line_item_type": "EdpDiscount", "line_item_unblended_cost": -5.04}
