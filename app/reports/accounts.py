@@ -81,11 +81,13 @@ def _read(accounts: Accounts, width: int) -> list[str]:
 
 
 def _bill(one: Reconciliation, width: int) -> list[str]:
-    """Lay out one bill: what was billed, where it went, and what is missing."""
-    rows = [[_title(name), money(amount, one.currency), _share(name, one)] for name, amount in _amounts(one)]
+    """Lay out one bill: what was billed, where it went, and what is missing; of a live source only what it knows."""
+    amounts = [line for line in _amounts(one) if one.is_bill or line[0] == "list"]
+    rows = [[_title(name), money(amount, one.currency), _share(name, one)] for name, amount in amounts]
     head, *lines = columns(("", "Amount", "Share"), rows, width=width - 2)
     hours = f"GPU-hours: {count(one.gpu_hours)} allocated, {_used(one)}{count(one.idle_gpu_hours)} idle"
-    return [f"{one.source}: {count(one.rows)} rows, {one.currency}", *(f"  {line}" for line in (head, *lines, hours))]
+    about = f"{count(one.rows)} rows, {one.currency}" if one.rows else "live, no bill"
+    return [f"{one.source}: {about}", *(f"  {line}" for line in (head, *lines, hours))]
 
 
 def _amounts(one: Reconciliation) -> Iterator[tuple[str, str | None]]:
@@ -119,8 +121,8 @@ def _share(name: str, one: Reconciliation) -> str:
 def _used(one: Reconciliation) -> str:
     if one.gpu_hours_used is None:
         return ""
-    share = f" ({percent(one.gpu_hours_used / one.gpu_hours)})" if one.gpu_hours else ""
-    return f"{count(one.gpu_hours_used)} used{share}, "
+    share = f" ({percent(one.gpu_hours_used / one.metered_gpu_hours)} of what is measured)"
+    return f"{count(one.gpu_hours_used)} used{share if one.metered_gpu_hours else ''}, "
 
 
 def _rolled(usage: pl.DataFrame, by: Sequence[str], width: int) -> list[str]:
@@ -135,7 +137,7 @@ def _rolled(usage: pl.DataFrame, by: Sequence[str], width: int) -> list[str]:
         ]
         for row in rolled_up(usage, by).iter_rows(named=True)
     ]
-    titles = (*(name.replace("_", " ").capitalize() for name in by), "GPU-hours", "Used", "Cost", "At list")
+    titles = (*map(_heading, by), "GPU-hours", "Used", "Cost", "At list")
     return _titled(f"By {', '.join(by)}", titles, rows, width)
 
 
@@ -144,7 +146,14 @@ def _names(row: dict[str, Any], by: Sequence[str]) -> list[str]:
     if row["residual"] is None:
         return [UNTAGGED if row[name] is None else str(row[name]) for name in by]
     names = ["" if row[name] is None else str(row[name]) for name in by]
-    return [f"{names[0]} ({TITLES[row['residual']].strip().lower()})".strip(), *names[1:]]
+    why = TITLES[row["residual"]]
+    return [f"{names[0]} ({why[0].lower()}{why[1:]})".strip(), *names[1:]]
+
+
+def _heading(name: str) -> str:
+    """Return the title of a dimension: gpu_model as GPU model."""
+    words = name.replace("_", " ")
+    return f"GPU{words[3:]}" if words.startswith("gpu") else words[:1].upper() + words[1:]
 
 
 def _titled(title: str, titles: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[str]:
