@@ -14,9 +14,9 @@ KNOWN = (
 )  # fmt: skip
 
 
-def is_split() -> pl.Expr:
+def is_split(operation: str = "line_item_operation") -> pl.Expr:
     """Return whether a row of a report only states a part of another one's cost."""
-    return pl.col("line_item_operation").is_in(list(SPLIT)).fill_null(value=False)
+    return pl.col(operation).is_in(list(SPLIT)).fill_null(value=False)
 
 
 def netted(lines: pl.LazyFrame, *, net: bool) -> pl.LazyFrame:

@@ -34,11 +34,12 @@ def read(files: Sequence[File], tags: Tags) -> Reading:
     charges = [shaped(costs, CHARGES, tags)]
     if blocks is not None:
         charges.append(shaped(unused_charges(blocks), CHARGES, tags))
-    totals = bill.group_by("currency").agg(pl.len().alias("rows"), pl.col("cost").sum().alias("billed_cost"))
+    billed = pl.col("cost").filter(~is_split("operation")).sum()
+    whole = _lines(frames, looks, tags, net=net)
     return Reading(
         charges=pl.concat(charges),
         claims=shaped(claims_of(split, tags), CLAIMS, tags),
-        totals=totals,
+        totals=whole.group_by("currency").agg(pl.len().alias("rows"), billed.alias("billed_cost")),
         found=lambda: findings(costs, split),
     )
 
