@@ -81,4 +81,7 @@ def _summed(charges: pl.LazyFrame, dimensions: Sequence[str]) -> pl.DataFrame:
         pl.when(pl.col("residual").is_null() | pl.col("node").is_not_null()).then("workload").alias("workload"),
     )
     sums = [exact_sum(pl.col("gpu_hours")), *(known_sum(name) for name in (*AMOUNTS, "timing_cost"))]
-    return daily.group_by("hour", *TEXT, *dimensions).agg(sums).collect(engine="streaming")
+    names = (*TEXT, *dimensions)
+    numbered = daily.with_columns(pl.col(names).cast(pl.Categorical))  # texts would keep what they were read from alive
+    summed = numbered.group_by("hour", *names).agg(sums).collect(engine="streaming")
+    return summed.with_columns(pl.col(names).cast(pl.String))

@@ -71,6 +71,12 @@ def instance_capacity(provider: str, instance_type: str) -> tuple[float, float] 
     return (row.vcpus, row.memory_gb) if row and row.vcpus and row.memory_gb else None
 
 
+def gpus_of_types(provider: str) -> dict[str, tuple[str, float]]:
+    """Return the GPU model of every instance type of a provider, in lower case, and how many of it one instance has."""
+    mine = provider.casefold()
+    return {name: (gpus[0], gpus[1]) for (owner, name), gpus in _instance_types().items() if owner == mine}
+
+
 def did_you_mean(name: str) -> str | None:
     """Return the canonical name that a mistyped one is closest to, or None when none is close.
 

@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
+from providers.aws.line_items import is_split
 from providers.charges import Tags
 from providers.tables import TIME
 
+_PAIRS = pl.Map(pl.String(), pl.String())
 MAPS = ("resource_tags", "tags", "product")
 TEXT = {
     "operation": "line_item_operation",
@@ -99,13 +101,23 @@ def spelled(frame: pl.LazyFrame) -> pl.LazyFrame:
 def opened(frame: pl.LazyFrame) -> pl.LazyFrame:
     """Return a report whose tags and product attributes are maps, however they were written."""
     schema = frame.collect_schema()
-    return frame.with_columns(_map(name, schema[name]) for name in MAPS if name in schema)
+    return frame.with_columns(_map(name, schema[name]) for name in MAPS if schema.get(name) not in (None, _PAIRS))
 
 
-def lookup_of(frame: pl.LazyFrame) -> "Lookup":
-    """Return how tags are found in an opened report; its maps are read once for the keys that they hold."""
+def distinct(frame: pl.LazyFrame) -> pl.DataFrame:
+    """Return every set of tags and attributes that stands in an opened report, and with split rows whose it is.
+
+    A report of millions of rows has few of them; one pass finds them all.
+    """
     names = frame.collect_schema().names()
-    return Lookup(names, {name: _keys(frame, name) for name in MAPS if name in names})
+    whose = pl.when(is_split()).then(_text(TEXT["resource"], names)).alias("resource")
+    held = [name for name in names if name in MAPS or _is_tag(name)]
+    return frame.select(whose, *held).unique().collect(engine="streaming")
+
+
+def lookup_of(seen: pl.DataFrame) -> "Lookup":
+    """Return how tags are found in a report of which these are the distinct sets."""
+    return Lookup(seen.columns, {name: _keys(seen, name) for name in MAPS if name in seen.columns})
 
 
 def normal(frame: pl.LazyFrame, tags: Tags, look: "Lookup") -> pl.LazyFrame:
@@ -143,7 +155,8 @@ class Lookup:
 
     def first(self, keys: Iterable[str]) -> pl.Expr:
         """Return the first of several tags that is filled."""
-        return pl.coalesce([self.tag(key).replace("", None) for key in keys])
+        found = [self.tag(key) for key in keys]
+        return pl.coalesce([pl.when(tag.str.len_bytes() > 0).then(tag) for tag in found])
 
     def product(self, name: str) -> pl.Expr:
         """Return an attribute of the product map."""
@@ -181,16 +194,14 @@ def _underscored(name: str) -> str:
 
 
 def _map(name: str, dtype: pl.DataType) -> pl.Expr:
-    kind = pl.Map(pl.String(), pl.String())
     if dtype == pl.String:
-        return pl.col(name).str.json_decode(kind).alias(name)
-    return pl.col(name).cast(kind).alias(name)
+        return pl.col(name).str.json_decode(_PAIRS).alias(name)
+    return pl.col(name).cast(_PAIRS).alias(name)
 
 
-def _keys(frame: pl.LazyFrame, name: str) -> frozenset[str]:
+def _keys(seen: pl.DataFrame, name: str) -> frozenset[str]:
     """Return every key that a map has in any row."""
-    keys = frame.select(pl.col(name).map.keys().explode().unique()).collect(engine="streaming")
-    return frozenset(keys.to_series().drop_nulls())
+    return frozenset(seen.select(pl.col(name).map.keys().explode().unique()).to_series().drop_nulls())
 
 
 def _text(name: str, there: Iterable[str]) -> pl.Expr:

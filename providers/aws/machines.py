@@ -1,9 +1,8 @@
 """Which rows of an AWS bill are GPU machines, how they were bought, and whose they are outside of clusters."""
 
-from importlib.resources import files
-
 import polars as pl
 
+from providers.accelerators import gpus_of_types
 from providers.aws.line_items import RUNNING, residual
 
 _ACCELERATED = r"^(?:p\d|g\d|gr\d|trn\d|inf\d|dl\d|vt\d)[a-z0-9-]*\."
@@ -20,8 +19,12 @@ def typed(lines: pl.LazyFrame) -> pl.LazyFrame:
     instance = pl.coalesce("instance_type", described, used).str.strip_prefix("ml.").str.to_lowercase()
     hours = pl.col("type").is_in(list(RUNNING)) & (_is_compute() | _is_training())
     named = lines.with_columns(instance=pl.when(hours).then(instance))
-    return named.join(_known(), on="instance", how="left").with_columns(
-        is_accelerated=pl.col("instance").str.contains(_ACCELERATED).fill_null(value=False)
+    types = gpus_of_types("aws")
+    models, counts = ({name: gpus[part] for name, gpus in types.items()} for part in (0, 1))
+    return named.with_columns(
+        gpu_model=pl.col("instance").replace_strict(models, default=None, return_dtype=pl.String),
+        gpus=pl.col("instance").replace_strict(counts, default=None, return_dtype=pl.Float64),
+        is_accelerated=pl.col("instance").str.contains(_ACCELERATED).fill_null(value=False),
     )
 
 
@@ -78,11 +81,3 @@ def _is_compute() -> pl.Expr:
 def _is_training() -> pl.Expr:
     """Return whether a row prices a SageMaker instance's hours."""
     return pl.col("instance_type").str.starts_with("ml.").fill_null(value=False)
-
-
-def _known() -> pl.LazyFrame:
-    table = pl.read_csv(files("data").joinpath("instance_types.csv").read_bytes(), infer_schema=False)
-    mine = table.filter(pl.col("provider") == "aws")
-    return mine.lazy().select(
-        pl.col("instance_type").str.to_lowercase().alias("instance"), "gpu_model", pl.col("gpus").cast(pl.Float64)
-    )

@@ -2,22 +2,23 @@
 
 import polars as pl
 
+from providers.aws.columns import WORKLOAD, Lookup
 from providers.charges import Tags
 from providers.kubernetes import full_name, is_system, workload_of_pod
 
 _GPU, _CPU, _MEMORY = "-Accelerator-Hours", "-vCPU-Hours", "-GB-Hours"
 
 
-def claims_of(lines: pl.LazyFrame, tags: Tags) -> pl.LazyFrame:
+def claims_of(lines: pl.LazyFrame, pods: pl.DataFrame, tags: Tags) -> pl.LazyFrame:
     """Return one claim for each split row: requests and uses of one kind of resource, and its part of the cost.
 
     An accelerator's allocation is what AWS takes: the greater of what was reserved and used. Rows without a pod only
-    repeat what others say, and are no claims. Whose a pod is does not change while it lives, so that is read once for
-    each pod: of what its rows say, the last in the alphabet.
+    repeat what others say, and are no claims.
     """
-    owner = pods(lines, tags).lazy()
     claims = lines.filter(pl.col("parent").is_not_null()).drop("workload", "cluster", *tags.chains)
-    told = claims.join(owner, on="resource").with_columns(node=pl.col("parent").str.to_lowercase(), **_resources())
+    told = claims.join(pods.lazy(), on="resource").with_columns(
+        node=pl.col("parent").str.to_lowercase(), **_resources()
+    )
     return told.with_columns(
         residual=pl.when(pl.col("is_helper") & (pl.col("gpu_hours") == 0)).then(pl.lit("system")),
         estimated=pl.lit(value=False),
@@ -25,11 +26,14 @@ def claims_of(lines: pl.LazyFrame, tags: Tags) -> pl.LazyFrame:
     )
 
 
-def pods(lines: pl.LazyFrame, tags: Tags) -> pl.DataFrame:
-    """Return every pod and task by its ARN: cluster, namespace, pod, workload, is_helper (the cluster's own), tags."""
-    said = pl.col("workload", *tags.chains).max()
-    found = lines.filter(is_claim()).group_by("resource").agg(said).collect(engine="streaming")
-    named = found.with_columns(_read_arn(pl.col("resource")))
+def pods_of(seen: pl.DataFrame, look: Lookup, tags: Tags) -> pl.DataFrame:
+    """Return every pod and task among distinct sets of tags by its ARN: cluster, namespace, pod, workload, and tags.
+
+    Whose a pod is does not change while it lives; of several tags that its rows have, the last in the alphabet counts.
+    is_helper marks the cluster's own.
+    """
+    found = seen.filter(is_pod()).select("resource", look.first(WORKLOAD).alias("workload"), *tags.columns(look.tag))
+    named = found.group_by("resource").agg(pl.all().max()).sort("resource").with_columns(_read_arn(pl.col("resource")))
     return named.with_columns(
         workload=full_name(pl.col("namespace"), pl.coalesce("workload", "name")),
         is_helper=is_system(pl.col("namespace")),
@@ -51,8 +55,13 @@ def _read_arn(arn: pl.Expr) -> list[pl.Expr]:
 
 
 def is_claim() -> pl.Expr:
-    """Return whether a split row stands for somebody: it names a pod or task."""
-    return pl.col("parent").is_not_null() & pl.col("resource").str.contains(r":(?:pod|task)/").fill_null(value=False)
+    """Return whether a split row stands for somebody: it names a machine, and a pod or task."""
+    return pl.col("parent").is_not_null() & is_pod()
+
+
+def is_pod() -> pl.Expr:
+    """Return whether a resource is a pod or a task."""
+    return pl.col("resource").str.contains(r":(?:pod|task)/").fill_null(value=False)
 
 
 def _resources() -> dict[str, pl.Expr]:

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import polars as pl
 
 from providers.aws.blocks import amortised, blocks_of, unused_charges
-from providers.aws.columns import NET, Lookup, lookup_of, normal, opened, spelled
+from providers.aws.columns import NET, Lookup, distinct, lookup_of, normal, opened, spelled
 from providers.aws.findings import findings
 from providers.aws.line_items import costed, is_split, netted
 from providers.aws.machines import placed, typed
-from providers.aws.pods import claims_of
+from providers.aws.pods import claims_of, pods_of
 from providers.charges import CHARGES, CLAIMS, Reading, Tags, shaped
 from providers.recognise import File
 from providers.scan import scans
@@ -24,7 +24,10 @@ def read(files: Sequence[File], tags: Tags) -> Reading:
         InputError: a file cannot be read.
     """
     frames = [opened(spelled(frame)) for frame in scans([file.path for file in files])]
-    looks = [lookup_of(frame) for frame in frames]
+    seen = [distinct(frame) for frame in frames]
+    looks = [lookup_of(one) for one in seen]
+    pods = pl.concat([pods_of(one, look, tags) for one, look in zip(seen, looks, strict=True)])
+    pods = pods.group_by("resource").agg(pl.all().max())
     net = any(_has_net(frame) for frame in frames)
     bill = _lines([frame.filter(~is_split()) for frame in frames], looks, tags, net=net)
     split = _lines([frame.filter(is_split()) for frame in frames], looks, tags, net=net)
@@ -38,7 +41,7 @@ def read(files: Sequence[File], tags: Tags) -> Reading:
     whole = _lines(frames, looks, tags, net=net)
     return Reading(
         charges=pl.concat(charges),
-        claims=shaped(claims_of(split, tags), CLAIMS, tags),
+        claims=shaped(claims_of(split, pods, tags), CLAIMS, tags),
         totals=whole.group_by("currency").agg(pl.len().alias("rows"), billed.alias("billed_cost")),
         found=lambda: findings(costs, split),
     )

@@ -1,9 +1,8 @@
 """Which rows of an Azure bill are GPU machines, how they were bought, and whose they are outside of clusters."""
 
-from importlib.resources import files
-
 import polars as pl
 
+from providers.accelerators import gpus_of_types
 from providers.kubernetes import node_of
 
 _ACCELERATED = r"(?i)standard_n[cdgpv]\w*|\bN[CDGPV]\d+\w*"
@@ -27,15 +26,14 @@ def sized(lines: pl.LazyFrame) -> pl.LazyFrame:
     vm = (pl.col("category").str.to_lowercase() == "virtual machines").fill_null(value=False)
     runs = vm & hourly & (pl.col("charge").str.to_lowercase() == "usage").fill_null(value=False)
     size = pl.col("size").str.to_lowercase()
-    return (
-        lines.with_columns(
-            hours=pl.when(runs).then(pl.col("quantity") * block),
-            instance=pl.when(runs).then(size),
-        )
-        .join(_known(), on="instance", how="left")
-        .with_columns(
-            is_accelerated=runs & pl.coalesce("size", "meter").str.contains(_ACCELERATED).fill_null(value=False)
-        )
+    types = gpus_of_types("azure")
+    models, counts = ({name: gpus[part] for name, gpus in types.items()} for part in (0, 1))
+    accelerated = pl.coalesce("size", "meter").str.contains(_ACCELERATED).fill_null(value=False)
+    timed = lines.with_columns(hours=pl.when(runs).then(pl.col("quantity") * block), instance=pl.when(runs).then(size))
+    return timed.with_columns(
+        gpu_model=pl.col("instance").replace_strict(models, default=None, return_dtype=pl.String),
+        gpus=pl.col("instance").replace_strict(counts, default=None, return_dtype=pl.Float64),
+        is_accelerated=runs & accelerated,
     )
 
 
@@ -96,11 +94,3 @@ def _low(name: str) -> pl.Expr:
 def _region() -> pl.Expr:
     text = pl.col("region").str.to_lowercase().str.strip_chars()
     return text.replace(_REGIONS).str.replace_all(" ", "")
-
-
-def _known() -> pl.LazyFrame:
-    table = pl.read_csv(files("data").joinpath("instance_types.csv").read_bytes(), infer_schema=False)
-    mine = table.filter(pl.col("provider") == "azure")
-    return mine.lazy().select(
-        pl.col("instance_type").str.to_lowercase().alias("instance"), "gpu_model", pl.col("gpus").cast(pl.Float64)
-    )
