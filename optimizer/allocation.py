@@ -82,6 +82,4 @@ def _summed(charges: pl.LazyFrame, dimensions: Sequence[str]) -> pl.DataFrame:
     )
     sums = [exact_sum(pl.col("gpu_hours")), *(known_sum(name) for name in (*AMOUNTS, "timing_cost"))]
     names = (*TEXT, *dimensions)
-    numbered = daily.with_columns(pl.col(names).cast(pl.Categorical))  # texts would keep what they were read from alive
-    summed = numbered.group_by("hour", *names).agg(sums).collect(engine="streaming")
-    return summed.with_columns(pl.col(names).cast(pl.String))
+    return daily.group_by("hour", *names).agg(sums).collect(engine="streaming")
