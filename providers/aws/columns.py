@@ -1,28 +1,26 @@
-"""Every spelling of a Cost and Usage Report -> one set of columns; the only place that opens maps and tags.
+"""Every spelling of a Cost and Usage Report -> one set of columns.
 
-CUR 2.0 keeps tags and product attributes in maps, which other tools write as lists of structs or as JSON. Legacy CUR
-has a column for each, spelled `resourceTags/user:team` and `product/instanceType` in CSV and in snake case in Parquet.
+CUR 2.0 and legacy reports in Parquet write `line_item_unblended_cost`, legacy CSV `lineItem/UnblendedCost`. A report
+has only the columns that its options and its account's commitments and discounts call for, so that any may be absent.
 """
 
 import re
-from collections.abc import Iterable, Mapping
 
 import polars as pl
 
-from providers.aws.line_items import is_split
+from providers.aws.tags import Lookup
 from providers.charges import Tags
 from providers.tables import TIME
 
-_PAIRS = pl.Map(pl.String(), pl.String())
-MAPS = ("resource_tags", "tags", "product")
 TEXT = {
     "operation": "line_item_operation",
     "type": "line_item_line_item_type",
     "usage_type": "line_item_usage_type",
     "description": "line_item_line_item_description",
     "resource": "line_item_resource_id",
-    "product_code": "line_item_product_code",
+    "zone": "line_item_availability_zone",
     "account": "line_item_usage_account_id",
+    "payer": "bill_payer_account_id",
     "currency": "line_item_currency_code",
     "region": "product_region_code",
     "legacy_region": "product_region",
@@ -35,10 +33,6 @@ TEXT = {
     "capacity_type": "capacity_reservation_capacity_reservation_type",
     "parent": "split_line_item_parent_resource_id",
 }
-BLANK = frozenset(TEXT[name] for name in (
-    "instance_type", "family", "region", "reservation", "savings_plan", "capacity", "parent"
-))  # fmt: skip
-"""Columns in which no value may be written as an empty text."""
 NUMBERS = {
     "amount": "line_item_usage_amount",
     "cost": "line_item_unblended_cost",
@@ -73,155 +67,110 @@ NET = {
 TIMES = {
     "start": "line_item_usage_start_date",
     "end": "line_item_usage_end_date",
+    "period": "bill_billing_period_start_date",
     "reserved_from": "reservation_start_time",
     "reserved_until": "reservation_end_time",
 }
-CLUSTER = ("aws:eks:cluster-name", "eks:cluster-name", "eks:eks-cluster-name", "alpha.eksctl.io/cluster-name")
-WORKLOAD = ("aws:eks:workload-name", "aws:ecs:serviceName")
-OWN_NAMES = ("workload", "app.kubernetes.io/name", "app", "aws:autoscaling:groupName", "Name")
+SPLIT = ("EKSPod-EC2", "ECSTask-EC2")
+"""Operations whose rows state again, by pod or task, what other rows have billed."""
+_PRODUCT = {"instance_type": "instance_type", "family": "product_family", "region": "region_code"}
+"""What a report without these columns of their own keeps in its map of product attributes."""
 
 
-def snake(name: str) -> str:
-    """Return the name that CUR 2.0 gives a column of a legacy report; columns of tags keep their key.
+class Report:
+    """Files of one schema, with our names for their columns."""
 
-    >>> snake("lineItem/UsageStartDate"), snake("reservation/ReservationARN"), snake("resourceTags/user:team")
-    ('line_item_usage_start_date', 'reservation_reservation_a_r_n', 'resourceTags/user:team')
-    """
-    section, slash, rest = name.partition("/")
-    if not slash or section == "resourceTags":
-        return name
-    return f"{_underscored(section)}_{_underscored(rest)}"
+    def __init__(self, frame: pl.LazyFrame) -> None:
+        self.frame = frame
+        self.schema = frame.collect_schema()
+        self._theirs = {squeezed(name): name for name in self.schema}
 
+    def bill(self) -> "Report":
+        """Return the rows that are billed; the filter is on a column of the file, so that the rest stays unread."""
+        return Report(self.frame.filter(~self.is_split()))
 
-def spelled(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """Return a report with the column names of CUR 2.0, whatever spelling it has."""
-    return frame.rename({name: snake(name) for name in frame.collect_schema().names()})
+    def split(self) -> "Report":
+        """Return the rows that only state a part of another one's cost."""
+        return Report(self.frame.filter(self.is_split()))
 
+    def lines(self, tags: Tags | None = None) -> pl.LazyFrame:
+        """Return the rows in our own columns: `TEXT`, `NUMBERS`, `TIMES`, `net_` ones beside, and what tags say.
 
-def opened(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """Return a report whose tags and product attributes are maps, however they were written."""
-    schema = frame.collect_schema()
-    return frame.with_columns(_map(name, schema[name]) for name in MAPS if schema.get(name) not in (None, _PAIRS))
+        is_bad marks a cost that is no number.
+        """
+        look = Lookup(self.schema, tags or Tags())
+        return self.frame.with_columns(look.opened()).select(
+            *(self._text_or_attribute(name, look).alias(name) for name in TEXT),
+            *(self.number(theirs).alias(name) for name, theirs in NUMBERS.items()),
+            *(self.number(theirs).alias(f"net_{name}") for name, theirs in NET.items()),
+            *(self.time(theirs).alias(name) for name, theirs in TIMES.items()),
+            (self._is_bad(NUMBERS["cost"]) | self._is_bad(NET["cost"])).alias("is_bad"),
+            *(look.described() if tags is not None else ()),
+        )
 
+    def has(self, theirs: str) -> bool:
+        """Return whether the report has a column, by its name in CUR 2.0."""
+        return squeezed(theirs) in self._theirs
 
-def distinct(frame: pl.LazyFrame) -> pl.DataFrame:
-    """Return every set of tags and attributes that stands in an opened report, and with split rows whose it is.
+    def column(self, theirs: str) -> pl.Expr:
+        """Return a column by its name in CUR 2.0; it must be there."""
+        return pl.col(self._theirs[squeezed(theirs)])
 
-    A report of millions of rows has few of them; one pass finds them all.
-    """
-    names = frame.collect_schema().names()
-    whose = pl.when(is_split()).then(_text(TEXT["resource"], names)).alias("resource")
-    held = [name for name in names if name in MAPS or _is_tag(name)]
-    return frame.select(whose, *held).unique().collect(engine="streaming")
+    def text(self, theirs: str) -> pl.Expr:
+        """Return a column of text, null where it is blank or absent."""
+        if not self.has(theirs):
+            return pl.lit(None, pl.String)
+        text = self.column(theirs).cast(pl.String)
+        return pl.when(text.str.len_bytes() > 0).then(text)
 
+    def number(self, theirs: str) -> pl.Expr:
+        """Return a column of numbers, null where it is none or absent."""
+        return self.column(theirs).cast(pl.Float64, strict=False) if self.has(theirs) else pl.lit(None, pl.Float64)
 
-def lookup_of(seen: pl.DataFrame) -> "Lookup":
-    """Return how tags are found in a report of which these are the distinct sets."""
-    return Lookup(seen.columns, {name: _keys(seen, name) for name in MAPS if name in seen.columns})
-
-
-def normal(frame: pl.LazyFrame, tags: Tags, look: "Lookup") -> pl.LazyFrame:
-    """Return a report in our own columns: `TEXT`, `NUMBERS`, `TIMES` with net_ columns beside, and what tags say."""
-    schema = frame.collect_schema()
-    there = schema.names()
-    texts = {ours: _text(theirs, there) for ours, theirs in TEXT.items()}
-    texts["currency"] = texts["currency"].fill_null("USD")
-    texts["instance_type"] = pl.coalesce(texts["instance_type"], look.product("instance_type"))
-    return frame.select(
-        **texts,
-        **{ours: _number(theirs, there) for ours, theirs in NUMBERS.items()},
-        **{f"net_{ours}": _number(theirs, there) for ours, theirs in NET.items()},
-        **{ours: _time(theirs, schema) for ours, theirs in TIMES.items()},
-        cluster=look.first(CLUSTER),
-        workload=look.first(WORKLOAD),
-        own_name=look.first(OWN_NAMES),
-        **{one.meta.output_name(): one for one in tags.columns(look.tag)},
-    )
-
-
-class Lookup:
-    """How the tags of one report are found by their keys, however it keeps them."""
-
-    def __init__(self, names: Iterable[str], keys: Mapping[str, frozenset[str]]) -> None:
-        self._keys = keys
-        self._columns = {plain(_key(name)): name for name in names if _is_tag(name)}
-
-    def tag(self, key: str) -> pl.Expr:
-        """Return the value of a tag: as AWS spells keys in `resource_tags`, and as people wrote it in `tags`."""
-        ours = (f"user_{plain(key)}", plain(key))
-        found = [*self._in("resource_tags", ours), *self._in("tags", _written(key))]
-        found += [pl.col(self._columns[one]) for one in ours if one in self._columns]
-        return pl.coalesce([*found, pl.lit(None, pl.String)])
-
-    def first(self, keys: Iterable[str]) -> pl.Expr:
-        """Return the first of several tags that is filled."""
-        found = [self.tag(key) for key in keys]
-        return pl.coalesce([pl.when(tag.str.len_bytes() > 0).then(tag) for tag in found])
-
-    def product(self, name: str) -> pl.Expr:
-        """Return an attribute of the product map."""
-        return pl.coalesce([*self._in("product", (name, name.replace("_", ""))), pl.lit(None, pl.String)])
-
-    def _in(self, column: str, keys: Iterable[str]) -> list[pl.Expr]:
-        """Return the values of those keys that the map holds in any row: looking for others costs as much."""
-        return [pl.col(column).map.get(key) for key in keys if key in self._keys.get(column, ())]
-
-
-def plain(key: str) -> str:
-    """Return a tag key as AWS spells it in maps and columns: lower case, and underscores for everything else.
-
-    >>> plain("user:CostCenter"), plain("app.kubernetes.io/name")
-    ('user_cost_center', 'app_kubernetes_io_name')
-    """
-    return re.sub(r"[^a-z0-9]+", "_", _underscored(key)).strip("_")
-
-
-def _written(key: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((key, f"user:{key}", key.capitalize(), f"user:{key.capitalize()}")))
-
-
-def _key(name: str) -> str:
-    return name.removeprefix("resourceTags/").removeprefix("resource_tags_")
-
-
-def _is_tag(name: str) -> bool:
-    return name.startswith(("resourceTags/", "resource_tags_"))
-
-
-def _underscored(name: str) -> str:
-    """Set an underscore before every capital but the first, as AWS does even within ARN."""
-    return re.sub(r"(?<=[A-Za-z0-9])([A-Z])", r"_\1", name).lower()
-
-
-def _map(name: str, dtype: pl.DataType) -> pl.Expr:
-    if dtype == pl.String:
-        return pl.col(name).str.json_decode(_PAIRS).alias(name)
-    return pl.col(name).cast(_PAIRS).alias(name)
-
-
-def _keys(seen: pl.DataFrame, name: str) -> frozenset[str]:
-    """Return every key that a map has in any row."""
-    return frozenset(seen.select(pl.col(name).map.keys().explode().unique()).to_series().drop_nulls())
-
-
-def _text(name: str, there: Iterable[str]) -> pl.Expr:
-    if name not in there:
-        return pl.lit(None, pl.String)
-    text = pl.col(name).cast(pl.String)
-    return pl.when(text.str.len_bytes() > 0).then(text) if name in BLANK else text
-
-
-def _number(name: str, there: Iterable[str]) -> pl.Expr:
-    return pl.col(name).cast(pl.Float64, strict=False) if name in there else pl.lit(None, pl.Float64)
-
-
-def _time(name: str, schema: pl.Schema) -> pl.Expr:
-    dtype = schema.get(name)
-    if dtype is None:
-        return pl.lit(None, TIME)
-    if dtype != pl.String:
+    def time(self, theirs: str) -> pl.Expr:
+        """Return a column of times, null where it is absent; a time without an offset is UTC."""
+        if not self.has(theirs):
+            return pl.lit(None, TIME)
+        column = self.column(theirs)
+        dtype = self._dtype(theirs)
+        if dtype == pl.String:
+            text = column.str.replace(" ", "T", literal=True).str.head(19)
+            column = text.str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False, time_unit="us")
+            return column.dt.replace_time_zone("UTC")
         zone = getattr(dtype, "time_zone", None)
-        zoned = pl.col(name).cast(pl.Datetime("us", zone))
-        return zoned.dt.convert_time_zone("UTC") if zone else zoned.dt.replace_time_zone("UTC")
-    text = pl.col(name).str.replace(" ", "T").str.head(19)
-    return text.str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False, time_unit="us").dt.replace_time_zone("UTC")
+        column = column.cast(pl.Datetime("us", zone))
+        return column.dt.convert_time_zone("UTC") if zone else column.dt.replace_time_zone("UTC")
+
+    def is_split(self) -> pl.Expr:
+        """Return whether a row only states a part of another one's cost."""
+        if not self.has(TEXT["operation"]):
+            return pl.lit(value=False)
+        return self.column(TEXT["operation"]).is_in(list(SPLIT)).fill_null(value=False)
+
+    def _text_or_attribute(self, name: str, look: Lookup) -> pl.Expr:
+        if name in _PRODUCT and not self.has(TEXT[name]):
+            return look.product(_PRODUCT[name])
+        return self.text(TEXT[name]).fill_null("USD") if name == "currency" else self.text(TEXT[name])
+
+    def _is_bad(self, theirs: str) -> pl.Expr:
+        """Return whether a cost is written that is no finite number."""
+        if not self.has(theirs):
+            return pl.lit(value=False)
+        number, written = self.number(theirs), self.column(theirs)
+        if self._dtype(theirs) == pl.String:
+            return written.is_not_null() & (written != "") & ~number.is_finite().fill_null(value=False)
+        return ~number.is_finite().fill_null(value=True)
+
+    def _dtype(self, theirs: str) -> pl.DataType:
+        return self.schema[self._theirs[squeezed(theirs)]]
+
+
+def squeezed(name: str) -> str:
+    """Return the letters and digits of a column's name, which all its spellings share.
+
+    >>> squeezed("lineItem/UnblendedCost") == squeezed("line_item_unblended_cost")
+    True
+    >>> squeezed("reservation/ReservationARN") == squeezed("reservation_reservation_a_r_n")
+    True
+    """
+    return re.sub(r"[^a-z0-9]", "", name.lower())

@@ -1,63 +1,90 @@
-"""Which rows of an AWS bill are GPU machines, how they were bought, and whose they are outside of clusters."""
+"""Which rows of an AWS bill are GPU machines, how they were bought, and whose they are outside of clusters.
+
+Only rows that price an instance's hours are machines. What the table of accelerators does not know, and rows of more
+than a day, whose hours nobody can place, are `unsupported`. A row with a negative cost corrects another one: it has its
+cost and no hours.
+"""
+
+from importlib.resources import files
 
 import polars as pl
 
-from providers.accelerators import gpus_of_types
 from providers.aws.line_items import RUNNING, residual
 
-_ACCELERATED = r"^(?:p\d|g\d|gr\d|trn\d|inf\d|dl\d|vt\d)[a-z0-9-]*\."
-_HOURS = r"(?:BoxUsage|SpotUsage|DedicatedUsage|HostUsage|UnusedBox|UnusedDed|Reservation|CapacityBlock|Host)"
+ACCELERATED = r"^(?:p|g|gr|trn|inf|dl|vt)\d[a-z0-9-]*\."
+RESERVED = ("Reserved", "Cancelling", "Unused")
+"""States of a capacity reservation in which a row prices the reservation, and no machine that runs in it."""
 
 
-def typed(lines: pl.LazyFrame) -> pl.LazyFrame:
-    """Add the instance type of rows that price an instance's hours: instance, gpu_model, gpus, is_accelerated.
+def instances(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """Add what prices an instance's hours: instance (its type), gpu_model, gpus, state and is_accelerated.
 
-    Spot rows carry no product attributes: their type begins the description, else it ends the usage type.
+    Spot rows carry no product attributes: their type begins the description, else it ends the usage type. SageMaker
+    sets `ml.` before it.
     """
+    tail = pl.col("usage_type").str.split_exact(":", 1).struct.field("field_1")
     described = pl.col("description").str.extract(r"^([a-z][a-z0-9-]*\.[a-z0-9-]+) ", 1)
-    used = pl.col("usage_type").str.extract(rf"{_HOURS}[^:]*:([a-z0-9.-]+)", 1)
-    instance = pl.coalesce("instance_type", described, used).str.strip_prefix("ml.").str.to_lowercase()
-    hours = pl.col("type").is_in(list(RUNNING)) & (_is_compute() | _is_training())
-    named = lines.with_columns(instance=pl.when(hours).then(instance))
-    types = gpus_of_types("aws")
-    models, counts = ({name: gpus[part] for name, gpus in types.items()} for part in (0, 1))
-    return named.with_columns(
-        gpu_model=pl.col("instance").replace_strict(models, default=None, return_dtype=pl.String),
-        gpus=pl.col("instance").replace_strict(counts, default=None, return_dtype=pl.Float64),
-        is_accelerated=pl.col("instance").str.contains(_ACCELERATED).fill_null(value=False),
+    given = pl.coalesce("instance_type", described, tail)
+    training = pl.coalesce(tail, "instance_type").str.starts_with("ml.").fill_null(value=False)
+    hours = pl.col("type").is_in(list(RUNNING)) & (_is_compute() | training)
+    named = pl.when(training).then(pl.coalesce(tail, "instance_type")).otherwise(given)
+    typed = lines.with_columns(instance=pl.when(hours).then(named.str.to_lowercase().str.strip_prefix("ml.")))
+    return typed.join(known(), on="instance", how="left").with_columns(
+        region=pl.coalesce("region", "legacy_region", _region_of("zone")),
+        state=_state(),
+        is_accelerated=pl.col("instance").str.contains(ACCELERATED).fill_null(value=False),
+        is_long=(pl.col("end") - pl.col("start") > pl.duration(days=1)).fill_null(value=False),
     )
 
 
 def placed(lines: pl.LazyFrame) -> pl.LazyFrame:
     """Add what Charges says of a row: its machine, GPU-hours, workload or residual, and how it was bought."""
-    reserved = pl.col("capacity_status").is_in(["Reserved", "Cancelling", "Unused"]).fill_null(value=False)
-    reserved |= pl.col("usage_type").str.contains(r"UnusedBox|UnusedDed|Reservation:").fill_null(value=False)
-    machine = pl.col("gpu_model").is_not_null() & ~reserved
     own = pl.coalesce("own_name", pl.concat_str(["account", "instance"], separator="/"))
-    unsupported = pl.col("is_accelerated") & pl.col("gpu_model").is_null()
+    unsupported = pl.col("is_accelerated") & (pl.col("gpu_model").is_null() | pl.col("is_long"))
+    reserved = pl.col("state").is_in(list(RESERVED)).fill_null(value=False)
+    machine = pl.col("gpu_model").is_not_null() & ~pl.col("is_long") & ~reserved
+    node = pl.col("resource").str.to_lowercase().str.replace(r"^.*:instance/", "")
+    counted = machine & (pl.col("billed_cost") >= 0)
+    kept = pl.col("gpu_model").is_not_null() | pl.col("is_accelerated")
+    why = residual()
+    paid = why.is_in(["unused_commitment", "commitment_payment"])
     return lines.with_columns(
         provider=pl.lit("aws"),
-        region=pl.coalesce("region", "legacy_region"),
-        node=pl.when(machine).then(pl.coalesce(pl.col("resource").str.to_lowercase(), own)),
-        workload=pl.when(machine & pl.col("cluster").is_null()).then(pl.coalesce("workload", own)),
-        instance_type=pl.when(machine | unsupported | reserved).then("instance"),
-        gpu_hours=pl.when(machine).then(pl.col("amount") * pl.col("gpus")).otherwise(0.0),
-        purchase_option=pl.when(machine | reserved).then(_option()),
-        commitment_id=pl.coalesce("savings_plan", "reservation", "capacity"),
-        residual=pl.when(machine)
-        .then(None)
-        .when(reserved & pl.col("gpu_model").is_not_null())
+        node=pl.when(machine).then(node),
+        workload=pl.when(machine & pl.col("cluster").is_null()).then(own),
+        cluster=pl.when(machine).then("cluster"),
+        instance_type=pl.when(kept).then("instance"),
+        gpu_model=pl.when(machine).then("gpu_model"),
+        gpu_hours=pl.when(counted).then(pl.col("amount").clip(lower_bound=0.0) * pl.col("gpus")).otherwise(0.0),
+        purchase_option=pl.when(kept).then(_option()),
+        commitment_id=pl.when(kept | paid | reserved | pl.col("is_prepaid")).then(commitment()),
+        residual=pl.when("is_prepaid")
+        .then(pl.lit("commitment_payment"))
+        .when(reserved)
         .then(pl.lit("unused_commitment"))
         .when(unsupported)
         .then(pl.lit("unsupported"))
-        .otherwise(residual()),
+        .when(~machine)
+        .then(why),
     )
 
 
+def commitment() -> pl.Expr:
+    """Return the ARN of what a row runs on: a capacity block, else what discounts it, else a reservation."""
+    return pl.coalesce(pl.when(_is_block()).then("capacity"), "savings_plan", "reservation", "capacity")
+
+
+def known() -> pl.LazyFrame:
+    """Return GPU model and number of GPUs by instance type, as the table of accelerators has them."""
+    table = pl.read_csv(files("data").joinpath("instance_types.csv").read_bytes(), infer_schema=False)
+    mine = table.filter(pl.col("provider") == "aws").unique("instance_type", keep="first")
+    name = pl.col("instance_type").str.to_lowercase().alias("instance")
+    return mine.lazy().select(name, "gpu_model", pl.col("gpus").cast(pl.Float64))
+
+
 def _option() -> pl.Expr:
-    block = pl.col("capacity_type").str.contains("Capacity Block").fill_null(value=False)
     return (
-        pl.when(block)
+        pl.when(_is_block())
         .then(pl.lit("capacity_block"))
         .when(pl.col("savings_plan").is_not_null())
         .then(pl.lit("savings_plan"))
@@ -69,15 +96,26 @@ def _option() -> pl.Expr:
     )
 
 
+def _is_block() -> pl.Expr:
+    return pl.col("capacity_type").str.contains("Capacity Block", literal=True).fill_null(value=False)
+
+
 def _is_compute() -> pl.Expr:
-    """Return whether a row prices an EC2 instance's hours; spot and reservation rows name no family."""
-    family = pl.col("family")
+    """Return whether a row prices an EC2 instance's hours; spot rows name no family, nor do those of reservations."""
     runs = pl.col("operation").str.contains("RunInstances", literal=True).fill_null(value=False)
-    fits = family.str.contains("Compute Instance", literal=True) | family.is_null()
-    apart = pl.col("usage_type").str.contains("DataTransfer|EBS|-Bytes|LoadBalancer").fill_null(value=False)
-    return runs & fits & ~apart
+    family = pl.col("family").str.contains("Compute Instance", literal=True)
+    usage = pl.col("usage_type").str.contains(r"(?:Usage|Box|Ded|Reservation|DedicatedRes):[a-z]")
+    return runs & pl.coalesce(family, usage).fill_null(value=False)
 
 
-def _is_training() -> pl.Expr:
-    """Return whether a row prices a SageMaker instance's hours."""
-    return pl.col("instance_type").str.starts_with("ml.").fill_null(value=False)
+def _state() -> pl.Expr:
+    """Return the state of a capacity reservation; reports without the column tell it by the usage type."""
+    usage = pl.col("usage_type")
+    unused = usage.str.contains(r"Unused(?:Box|Ded)").fill_null(value=False)
+    reserved = usage.str.contains(r"(?:Reservation|DedicatedRes):").fill_null(value=False)
+    told = pl.when(unused).then(pl.lit("Unused")).when(reserved).then(pl.lit("Reserved"))
+    return pl.when(pl.col("instance").is_not_null()).then(pl.coalesce("capacity_status", told))
+
+
+def _region_of(zone: str) -> pl.Expr:
+    return pl.col(zone).str.extract(r"^([a-z]+(?:-[a-z]+)+-\d)", 1)

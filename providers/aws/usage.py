@@ -4,63 +4,74 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from providers.aws.blocks import amortised, blocks_of, unused_charges
-from providers.aws.columns import NET, Lookup, distinct, lookup_of, normal, opened, spelled
+from providers.aws.blocks import spread
+from providers.aws.columns import NET, NUMBERS, SPLIT, TEXT, Report
 from providers.aws.findings import findings
-from providers.aws.line_items import costed, is_split, netted
-from providers.aws.machines import placed, typed
-from providers.aws.pods import claims_of, pods_of
-from providers.charges import CHARGES, CLAIMS, Reading, Tags, shaped
+from providers.aws.line_items import BILL, costed, netted
+from providers.aws.machines import instances, placed
+from providers.aws.pods import claims_of
+from providers.charges import CHARGES, CLAIMS, Reading, Tags, shaped, together
 from providers.recognise import File
 from providers.scan import scans
+from providers.tables import InputError
 
 
 def read(files: Sequence[File], tags: Tags) -> Reading:
     """Read the files of deliveries that were chosen.
 
-    Where any row has a net cost the account has discounts, and net costs count everywhere.
+    A row that AWS bills is a charge; a row that only splits another one among pods is a claim. Costs are net of
+    discounts where AWS says what they are. Of the rows, only whether and when there are net costs, and what was prepaid
+    for capacity, is read at once.
 
     Raises:
         InputError: a file cannot be read.
     """
-    frames = [opened(spelled(frame)) for frame in scans([file.path for file in files])]
-    seen = [distinct(frame) for frame in frames]
-    looks = [lookup_of(one) for one in seen]
-    pods = pl.concat([pods_of(one, look, tags) for one, look in zip(seen, looks, strict=True)])
-    pods = pods.group_by("resource").agg(pl.all().max())
-    net = any(_has_net(frame) for frame in frames)
-    bill = _lines([frame.filter(~is_split()) for frame in frames], looks, tags, net=net)
-    split = _lines([frame.filter(is_split()) for frame in frames], looks, tags, net=net)
-    blocks = blocks_of(bill)
-    costs = placed(typed(amortised(costed(bill), blocks)))
-    costs = costs.with_columns(granularity=_granularity(), source=pl.lit("aws_cur"))
-    charges = [shaped(costs, CHARGES, tags)]
-    if blocks is not None:
-        charges.append(shaped(unused_charges(blocks), CHARGES, tags))
-    billed = pl.col("cost").filter(~is_split("operation")).sum()
-    whole = _lines(frames, looks, tags, net=net)
+    where = files[0].name if len(files) == 1 else f"{len(files)} AWS files"
+    reports = [Report(frame) for frame in scans([file.path for file in files])]
+    _refuse_incomplete(reports, where)
+    bills = [report.bill() for report in reports]
+    net_bills = _net_bills(bills)
+    lines = _hourly(netted(pl.concat([report.lines(tags) for report in bills]), net_bills))
+    costs = instances(costed(lines))
+    reserves = any(report.has(TEXT["capacity"]) for report in reports)
+    rows = placed(spread(costs) if reserves else costs.with_columns(is_prepaid=pl.lit(value=False)))
     return Reading(
-        charges=pl.concat(charges),
-        claims=shaped(claims_of(split, pods, tags), CLAIMS, tags),
-        totals=whole.group_by("currency").agg(pl.len().alias("rows"), billed.alias("billed_cost")),
-        found=lambda: findings(costs, split),
+        charges=shaped(rows.with_columns(source=pl.lit("aws_cur")), CHARGES, tags),
+        claims=together([shaped(claims_of(report, tags), CLAIMS, tags) for report in reports], CLAIMS, tags),
+        totals=_totals(reports, net_bills),
+        found=lambda: findings(rows, reports, where=where),
     )
 
 
-def _lines(frames: Sequence[pl.LazyFrame], looks: Sequence[Lookup], tags: Tags, *, net: bool) -> pl.LazyFrame:
-    """Return rows in our own columns. Splitting comes first: a filter on a column of the file keeps the rest unread."""
-    parts = [normal(frame, tags, look) for frame, look in zip(frames, looks, strict=True)]
-    return netted(pl.concat(parts), net=net).with_columns(hour=pl.col("start").dt.truncate("1h"))
+def _hourly(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """Add hour and granularity: a row of more than an hour is one of the day that it begins in."""
+    long = (pl.col("end") - pl.col("start") > pl.duration(hours=1)).fill_null(value=False)
+    return lines.with_columns(
+        granularity=pl.when(long).then(pl.lit("day")).otherwise(pl.lit("hour")),
+        hour=pl.when(long).then(pl.col("start").dt.truncate("1d")).otherwise(pl.col("start").dt.truncate("1h")),
+    )
 
 
-def _has_net(frame: pl.LazyFrame) -> bool:
-    if NET["cost"] not in frame.collect_schema().names():
-        return False
-    filled = pl.col(NET["cost"]).cast(pl.String).str.len_bytes() > 0
-    return bool(frame.select(filled.any()).collect(engine="streaming").item())
+def _totals(reports: Sequence[Report], net_bills: list[str]) -> pl.LazyFrame:
+    """Return by currency how many rows there are, and what those that are not split come to."""
+    lines = netted(pl.concat([report.lines() for report in reports]), net_bills)
+    billed = pl.col("cost").filter(~pl.col("operation").is_in(list(SPLIT)).fill_null(value=False)).sum()
+    return lines.group_by("currency").agg(pl.len().alias("rows"), billed.alias("billed_cost"))
 
 
-def _granularity() -> pl.Expr:
-    """Return hour for rows of at most an hour, day for longer ones: a report may be daily or monthly."""
-    longer = pl.col("end") - pl.col("start") > pl.duration(hours=1)
-    return pl.when(longer.fill_null(value=False)).then(pl.lit("day")).otherwise(pl.lit("hour"))
+def _net_bills(bills: Sequence[Report]) -> list[str]:
+    """Return the bills that have net costs."""
+    found: set[str] = set()
+    for report in bills:
+        if report.has(NET["cost"]):
+            lines = report.lines().filter(pl.col("net_cost").is_not_null())
+            found.update(lines.select(BILL.unique()).collect(engine="streaming").to_series())
+    return sorted(found)
+
+
+def _refuse_incomplete(reports: Sequence[Report], where: str) -> None:
+    needed = (TEXT["type"], NUMBERS["cost"], "line_item_usage_start_date")
+    for report in reports:
+        for name in needed:
+            if not report.has(name):
+                raise InputError(where, f"has no column {name}", "export the report with all its columns")

@@ -45,6 +45,7 @@ def normal(frame: pl.LazyFrame, tags: Tags) -> pl.LazyFrame:
     opened = frame.select(
         *(_first(names, there).alias(ours) for ours, names in TEXT.items()),
         *(_first(names, there).cast(pl.Float64, strict=False).alias(ours) for ours, names in NUMBERS.items()),
+        _is_bad(_first(NUMBERS["cost"], there)).alias("is_bad"),
         _day(there, schema).alias("hour"),
     ).with_columns(tags=_tags(), size=_said("ServiceType"), vm=_said("VMName"), vm_kind=_said("VMProperties"))
     return opened.with_columns(
@@ -79,6 +80,12 @@ def _first(names: tuple[str, ...], there: Mapping[str, str]) -> pl.Expr:
     found = [pl.col(there[name]).cast(pl.String) for name in names if name in there]
     filled = [pl.when(text.str.len_bytes() > 0).then(text) for text in found]
     return pl.coalesce([*filled, pl.lit(None, pl.String)])
+
+
+def _is_bad(cost: pl.Expr) -> pl.Expr:
+    """Return whether a cost is written that is no finite number."""
+    number = cost.cast(pl.Float64, strict=False)
+    return cost.is_not_null() & ~number.is_finite().fill_null(value=False)
 
 
 def _day(there: Mapping[str, str], schema: Mapping[str, pl.DataType]) -> pl.Expr:

@@ -15,10 +15,12 @@ def findings(actual: pl.LazyFrame | None, amortised: pl.LazyFrame | None, costs:
     Raises:
         InputError: a row has no date.
     """
-    rows = costs.filter(pl.col("hour").is_null()).select(pl.len()).collect(engine="streaming").item()
-    if rows:
-        problem = f"has {rows:,} rows without a date that can be read"
-        raise InputError("the Azure bill", problem, "export it again, with dates such as 10/31/2026 or 2026-10-31")
+    broken = {"without a date that can be read": pl.col("hour").is_null(), "whose cost is no number": pl.col("is_bad")}
+    counts = costs.select(one.sum().alias(name) for name, one in broken.items()).collect(engine="streaming")
+    for problem, rows in counts.row(0, named=True).items():
+        if rows:
+            said = f"has {rows:,} rows {problem}"
+            raise InputError("the Azure bill", said, "export it again: dates as 10/31/2026, costs as plain decimals")
     return [*_one_of_two(actual, amortised), *_differing(actual, amortised), *_unknown(costs)]
 
 

@@ -47,6 +47,7 @@ def normal(frame: pl.LazyFrame, tags: Tags) -> pl.LazyFrame:
         *(_field(path, schema).cast(pl.Float64, strict=False).alias(name) for name, path in NUMBERS.items()),
         _time("usage_start_time", schema).alias("start"),
         _time("usage_end_time", schema).alias("end"),
+        _is_bad(_field("cost", schema)).alias("is_bad"),
         _credit(schema).alias("credit"),
         _credit(schema, (RESOURCE, SPEND)).alias("committed_credit"),
         _credit(schema, (SPEND,)).alias("spend_credit"),
@@ -72,6 +73,12 @@ def tag(key: str) -> pl.Expr:
     kinds = (plain, f"k8s-label/{key}", f"k8s-namespace-labels/{key}")
     found = [_label("labels", kind) for kind in dict.fromkeys((key, *kinds))]
     return _first([*found, _label("tags", key), _label("tags", plain), _label("project.labels", plain)])
+
+
+def _is_bad(cost: pl.Expr) -> pl.Expr:
+    """Return whether a cost is written that is no finite number."""
+    number = cost.cast(pl.Float64, strict=False)
+    return cost.is_not_null() & ~number.is_finite().fill_null(value=False)
 
 
 def _first(found: Iterable[pl.Expr]) -> pl.Expr:

@@ -13,10 +13,12 @@ def findings(lines: pl.LazyFrame, costs: pl.LazyFrame) -> list[Diagnostic]:
     Raises:
         InputError: a row has no time.
     """
-    rows = lines.filter(pl.col("hour").is_null()).select(pl.len()).collect(engine="streaming").item()
-    if rows:
-        problem = f"has {rows:,} rows without a usage_start_time"
-        raise InputError("the Google Cloud bill", problem, "export the table again, with all its columns")
+    broken = {"without a usage_start_time": pl.col("hour").is_null(), "whose cost is no number": pl.col("is_bad")}
+    counts = lines.select(one.sum().alias(name) for name, one in broken.items()).collect(engine="streaming")
+    for problem, rows in counts.row(0, named=True).items():
+        if rows:
+            said = f"has {rows:,} rows {problem}"
+            raise InputError("the Google Cloud bill", said, "export the table again, with all its columns")
     return _unknown(costs)
 
 

@@ -15,6 +15,7 @@ from optimizer.reconcile import reconcile
 from providers.azure.usage import read
 from providers.charges import CLAIMS, DEFAULT_TAGS, together
 from providers.recognise import File
+from providers.tables import InputError
 
 SAMPLES = Path(__file__).parents[3] / "../shared/data/billing/azure"
 SIZE = "Standard_ND96isr_H100_v5"
@@ -121,6 +122,15 @@ def test_one_export_alone_says_what_it_lacks(tmp_path):
     _, bill, found = shared(amortised=path)
     assert "what was billed is not known" in found["no-actual-export"]
     assert (bill.billed, bill.effective) == (None, 2407)
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [({"Cost": "1,234.50"}, "1 rows whose cost is no number"), ({"Date": "soon"}, "1 rows without a date")],
+)
+def test_what_cannot_be_read_is_refused(tmp_path, cells, said):
+    with pytest.raises(InputError, match=said):
+        shared(written(tmp_path / "actual.csv.gz", [cells]))
 
 
 def test_every_spelling_gives_the_same_charges(tmp_path):

@@ -15,6 +15,7 @@ from optimizer.reconcile import reconcile
 from providers.charges import CLAIMS, DEFAULT_TAGS, together
 from providers.gcp.usage import read
 from providers.recognise import File
+from providers.tables import InputError
 
 CASES = Path(__file__).parents[3] / "../shared/data/billing/gcp/cud_spend_model_worked_examples.csv"
 HOUR = {"usage_start_time": "2026-10-01 00:00:00 UTC", "usage_end_time": "2026-10-01 01:00:00 UTC"}
@@ -231,6 +232,13 @@ def test_a_gpu_that_nobody_knows_is_said_with_its_amount(tmp_path):
 def test_rows_that_are_no_usage(told, kind, residual):
     _, bill = told({"cost_type": kind, "cost": -3.5})
     assert dict(bill.residuals) == {residual: -3.5}
+
+
+def test_a_cost_that_is_no_number_is_refused(tmp_path):
+    path = written(tmp_path / "export.json.gz", [{"cost": "1,234.50"}])
+    reading = read([File(path=str(path), name="x", kind="gcp_detailed")], DEFAULT_TAGS)
+    with pytest.raises(InputError, match="has 1 rows whose cost is no number"):
+        reading.found()
 
 
 def test_parquet_with_nested_columns_gives_the_same(tmp_path):
