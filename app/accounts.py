@@ -15,7 +15,7 @@ from app import settings
 from app.diagnostics import UsageError
 from optimizer.allocation import allocate
 from optimizer.reconcile import reconcile
-from optimizer.rollup import filled
+from optimizer.rollup import filled, with_interruptible
 from providers.charges import DEFAULT_TAGS, Tags
 from providers.fetching import Window
 from providers.ingest import ingest
@@ -92,7 +92,7 @@ def accounts_of(
             shared = allocate(read.charges, read.claims, policy=policy, dimensions=list(tags.chains))
             totals = read.totals()
             found = [*read.found(), *shared.found]
-    usage = filled(_of_one_currency(shared.usage), tags.chains)
+    usage = filled(with_interruptible(_of_one_currency(shared.usage)), tags.chains)
     return Accounts(
         usage=usage,
         tags=tags,

@@ -20,6 +20,12 @@ def filled(usage: pl.DataFrame, chains: Mapping[str, Sequence[str]]) -> pl.DataF
     )
 
 
+def with_interruptible(usage: pl.DataFrame) -> pl.DataFrame:
+    """Return the table with what ran on spot marked as interruptible: it has shown that it can be."""
+    spot = pl.when(pl.col("residual").is_null()).then((pl.col("purchase_option") == "spot").fill_null(value=False))
+    return usage.with_columns(interruptible=spot)
+
+
 def rolled_up(usage: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
     """Sum a table by some of its columns, dearest first; `residual` tells the rows of no workload apart.
 

@@ -114,6 +114,13 @@ def test_the_four_tables_give_the_same_plan(tranche, files, tables):
     assert len(plans[0]["purchases"]) == len(GPU_OFFERS)
 
 
+def test_only_what_runs_on_spot_alone_may_be_interrupted(tables):
+    for table in tables.values():
+        work = table.usage.filter(pl.col("residual").is_null())
+        always = work.group_by("workload").agg(pl.col("interruptible").all()).filter("interruptible")
+        assert always["workload"].to_list() == ["media/transcode"]
+
+
 def test_the_month_is_the_same_each_time(tranche, month, files):
     ran = tranche("demo", "--out", "again")
     assert ran.code == 0, ran.err
