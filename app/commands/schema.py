@@ -53,7 +53,8 @@ def _row_schema(table: Table) -> dict[str, Any]:
 
 def _cell_schema(column: Column) -> dict[str, Any]:
     kind = _kind(column)
-    schema: dict[str, Any] = {"type": kind["type"] if column.required else [kind["type"], "null"]}
+    filled = column.required and column.unless is None
+    schema: dict[str, Any] = {"type": kind["type"] if filled else [kind["type"], "null"]}
     schema |= {name: value for name, value in kind.items() if name != "type"} | _bounds(column)
     choices = _choices(column)
     if choices:
@@ -91,7 +92,12 @@ def _bounds(column: Column) -> dict[str, float]:
 
 
 def _choices(column: Column) -> list[str]:
-    from providers.tables import PURCHASE_OPTIONS, STATUSES
+    from providers.tables import PURCHASE_OPTIONS, RESIDUALS, STATUSES
 
-    choices = {"purchase_option": PURCHASE_OPTIONS, "status": STATUSES, "granularity": ("hour", "day")}
+    choices = {
+        "purchase_option": PURCHASE_OPTIONS,
+        "status": STATUSES,
+        "granularity": ("hour", "day"),
+        "residual": RESIDUALS,
+    }
     return list(choices.get(column.name, ()))

@@ -1,8 +1,10 @@
 """One month in four exports: read back they give one usage table, the one the month was made of, and one plan."""
 
+import json
 from collections import Counter
 from typing import NamedTuple
 
+import jsonschema
 import polars as pl
 import pytest
 
@@ -146,3 +148,13 @@ def test_the_contract_of_the_gpu_cloud_is_a_commitment(tranche, month, files, ta
     assert ran.code == 0, ran.err
     (owned,) = ran.json["commitments"]
     assert (owned["gpus"], float(owned["holding_usd_per_gpu_hour"])) == (company.COMMITTED_GPUS, 4.2)
+
+
+def test_every_row_is_as_the_schema_says(tranche, tables):
+    validator = jsonschema.Draft202012Validator(tranche("schema", "usage").json)
+    for table in tables.values():
+        kinds = table.usage.unique("residual", keep="first").write_json()
+        for row in json.loads(kinds):
+            hour = f"{row['hour'].replace(' ', 'T')}Z"
+            validator.validate({name: value for name, value in row.items() if value is not None} | {
+                "hour": hour, "workload": row["workload"], "gpu_model": row["gpu_model"]})  # fmt: skip
