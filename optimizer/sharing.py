@@ -47,6 +47,13 @@ def share_out(
     return table.with_columns(pl.when(hands_out).then(-cost).otherwise(received).alias("shared_cost"))
 
 
+def with_shared_idle(usage: pl.DataFrame, *, how: Way, among: Sequence[str]) -> pl.DataFrame:
+    """Return a table in which the idle part of machines is paid by those who hold GPUs of the same kind and cluster."""
+    idle = pl.col("residual") == "idle"
+    shared = share_out(usage, idle, how=how, within=("source", "cluster", "gpu_model"), among=among)
+    return shared.with_columns(pl.col("effective_cost") + pl.col("shared_cost")).drop("shared_cost")
+
+
 def _total(amount: pl.Expr, within: Sequence[str]) -> pl.Expr:
     return amount.sum().over(list(within)) if within else amount.sum()
 

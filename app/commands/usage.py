@@ -24,6 +24,13 @@ POLICIES = ("aws_scad", "gpu_weighted", "price_ratio", "requested", "used")
     type=click.Choice(POLICIES),
     help="How a machine's cost is shared; else the bill's own split, and by GPUs where it has none.",
 )
+@click.option(
+    "--idle",
+    type=click.Choice(("separate", "weighted", "even")),
+    default="separate",
+    show_default=True,
+    help="Who pays in the roll-up for GPUs that nobody held: nobody, or those who held the same kind.",
+)
 @click.option("--window", metavar="TIME", default="1d", show_default=True, help="How far back live sources are asked.")
 @click.option("--out", metavar="FILE", help="Write the usage table here, .parquet or .csv: what `tranche plan` reads.")
 @click.option("--config", metavar="FILE", help="Settings; else the nearest tranche.toml upward from here.")
@@ -56,8 +63,18 @@ def command(context: click.Context, /, *, sources: tuple[str, ...], form: str, *
     voice.report(accounts.diagnostics)
     if given["out"]:
         options.write_out(given["out"], _table(accounts, ending), voice)
-    options.emit(_rendered(accounts, by, form))
+    options.emit(_rendered(_with_idle(accounts, given["idle"], by), by, form))
     return _verdict(accounts, voice)
+
+
+def _with_idle(accounts: Accounts, how: Any, by: tuple[str, ...]) -> Accounts:  # noqa: ANN401
+    """Return the accounts with idle cost shared out; the table that is written keeps it apart."""
+    from dataclasses import replace
+
+    from optimizer.sharing import with_shared_idle
+
+    usage = with_shared_idle(accounts.usage, how=how, among=by or ("workload",))
+    return replace(accounts, usage=usage)
 
 
 def _names(text: str | None) -> tuple[str, ...]:

@@ -123,6 +123,18 @@ def test_only_what_runs_on_spot_alone_may_be_interrupted(tables):
         assert always["workload"].to_list() == ["media/transcode"]
 
 
+@pytest.mark.parametrize("how", ["weighted", "even"])
+def test_who_holds_gpus_may_pay_for_those_that_nobody_held(tranche, month, how):
+    apart, shared = (
+        {(row["team"], row["residual"]): float(row["effective_cost"]) for row in ran.json["by"]}
+        for way in ("separate", how)
+        for ran in [tranche("usage", str(month / "focus"), "--by", "team", "--idle", way, "--format", "json")]
+    )
+    assert shared[None, "idle"] == 0
+    assert sum(shared.values()) == pytest.approx(sum(apart.values()))
+    assert all(shared[key] >= apart[key] for key in apart if key[1] is None)
+
+
 def test_the_month_is_the_same_each_time(tranche, month, files):
     ran = tranche("demo", "--out", "again")
     assert ran.code == 0, ran.err
