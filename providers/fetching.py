@@ -1,12 +1,12 @@
 """Sources that are asked and not read: live clusters, billing APIs and BigQuery; what they answer becomes files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from providers.tables import InputError
+from providers.tables import Diagnostic, InputError
 
 
 class Window(NamedTuple):
@@ -26,10 +26,17 @@ class Window(NamedTuple):
         return self.until - timedelta(hours=self.hours)
 
 
-Fetch = Callable[[str, Window, Path], list[str]]
+class Fetched(NamedTuple):
+    """Where the answers of a source lie, and what a person should know about them."""
+
+    path: str
+    found: Sequence[Diagnostic] = ()
 
 
-def fetched(source: str, *, window: Window, scratch: Path) -> list[str]:
+Fetch = Callable[[str, Window, Path], Fetched]
+
+
+def fetched(source: str, *, window: Window, scratch: Path) -> Fetched:
     """Return the source itself, or where one that has to be asked has left its answers.
 
     Raises:
@@ -38,7 +45,7 @@ def fetched(source: str, *, window: Window, scratch: Path) -> list[str]:
     scheme, colon, rest = source.partition(":")
     fetch = FETCHERS.get(scheme) if colon else None
     if fetch is None:
-        return [source]
+        return Fetched(source)
     folder = scratch / f"{scheme}-{len(list(scratch.iterdir()))}"
     folder.mkdir()
     return fetch(rest, window, folder)
@@ -47,26 +54,26 @@ def fetched(source: str, *, window: Window, scratch: Path) -> list[str]:
 def _live(kind: str, scheme: str) -> Fetch:
     """Return how a server in a cluster is asked."""
 
-    def fetch(rest: str, window: Window, folder: Path) -> list[str]:
-        return [_module(kind).fetch(f"{scheme}:{rest}", start=window.since, end=window.until, folder=folder)]
+    def fetch(rest: str, window: Window, folder: Path) -> Fetched:
+        return Fetched(_module(kind).fetch(f"{scheme}:{rest}", start=window.since, end=window.until, folder=folder))
 
     return fetch
 
 
-def _bigquery(rest: str, window: Window, folder: Path) -> list[str]:
+def _bigquery(rest: str, window: Window, folder: Path) -> Fetched:
     table = rest.removeprefix("//")
-    return [_module("gcp.bigquery").download(table, since=window.since, until=window.until, folder=folder)]
+    return Fetched(_module("gcp.bigquery").download(table, since=window.since, until=window.until, folder=folder))
 
 
-def _azure(rest: str, window: Window, folder: Path) -> list[str]:
-    paths: list[str] = _module("azure.api").cost_details(rest, start=window.since, end=window.until, folder=folder)
-    return paths
+def _azure(rest: str, window: Window, folder: Path) -> Fetched:
+    found = _module("azure.api").cost_details(rest, start=window.since, end=window.until, folder=folder)
+    return Fetched(str(folder), found)
 
 
-def _cost_explorer(rest: str, window: Window, folder: Path) -> list[str]:
+def _cost_explorer(rest: str, window: Window, folder: Path) -> Fetched:
     if rest:
         raise InputError(f"aws-cost-explorer:{rest}", "has something after the colon", "write aws-cost-explorer:")
-    return [_module("aws.cost_explorer").download(start=window.since, end=window.until, folder=folder)]
+    return Fetched(_module("aws.cost_explorer").download(start=window.since, end=window.until, folder=folder))
 
 
 def _module(name: str) -> Any:  # noqa: ANN401 - no source knows another, and nobody imports what is not asked

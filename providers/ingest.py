@@ -61,10 +61,11 @@ def ingest(sources: Sequence[str], *, tags: Tags, window: Window, scratch: Path,
     Raises:
         InputError: a source is nothing, cannot be reached, or is no export.
     """
-    named = [path for source in sources for path in fetched(source, window=window, scratch=scratch)]
+    answers = [fetched(source, window=window, scratch=scratch) for source in sources]
+    named = [answer.path for answer in answers]
     found, passed = deliveries.choose(places.resolve(named, scratch=scratch, progress=progress))
     chosen, others = _bills(found)
-    told = [*passed, *others]
+    told = [*(diagnostic for answer in answers for diagnostic in answer.found), *passed, *others]
     names = {file.path: file.name for delivery in chosen for file in delivery.files}
     with watched(progress), reading(names):
         readings = [(reader.source, _reading(reader, files, tags)) for reader, files in _batches(chosen)]

@@ -6,9 +6,11 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from providers.tables import InputError
+from providers.azure.totals import checked
+from providers.tables import Diagnostic, InputError
 
-METRICS = ("ActualCost", "AmortizedCost")
+BILLED = "ActualCost"
+METRICS = (BILLED, "AmortizedCost")
 Fetch = Callable[[str, Path], None]
 
 
@@ -20,8 +22,8 @@ def cost_details(
     folder: Path,
     client: Any = None,  # noqa: ANN401 - imported only where it is used
     fetch: Fetch | None = None,
-) -> list[str]:
-    """Have Azure write the actual and the amortised report of each month of a span, and fetch them.
+) -> list[Diagnostic]:
+    """Have Azure write the actual and the amortised report of each month of a span, fetch them, and check their sums.
 
     Args:
         scope: such as /subscriptions/ID, or a billing account or profile.
@@ -31,6 +33,9 @@ def cost_details(
         client: a CostManagementClient; without one, Azure's own chain of credentials.
         fetch: how a link to a finished report is fetched.
 
+    Returns:
+        Where the rows of a report and Azure's own sums differ.
+
     Raises:
         InputError: there are no credentials, no permission, no report, or a download breaks off.
     """
@@ -39,15 +44,17 @@ def cost_details(
 
     try:
         client = client or _client()
-        for metric in METRICS:
-            for first, last in _months(start, end):
-                links = _report(client, scope, metric, first, last, where)
-                _keep(folder / f"{metric}-{first:%Y%m}", scope, metric, (first, last), links, fetch or _fetch)
+        found = []
+        for span in _months(start, end):
+            for metric in METRICS:
+                links = _report(client, scope, metric, *span, where)
+                paths = _keep(folder / f"{metric}-{span[0]:%Y%m}", scope, metric, span, links, fetch or _fetch)
+                found += checked(client, scope, span, paths) if metric == BILLED else []
     except AzureError as error:
         said = str(error).splitlines()[0]
         remedy = "log in (az login) with the role Cost Management Reader on that scope, or try again later"
         raise InputError(where, f"gives no report ({said})", remedy) from None
-    return [str(folder)]
+    return found
 
 
 def _report(client: Any, scope: str, metric: str, first: date, last: date, where: str) -> list[str]:  # noqa: ANN401
@@ -59,7 +66,8 @@ def _report(client: Any, scope: str, metric: str, first: date, last: date, where
     return [blob.blob_link for blob in (result.manifest.blobs if result.manifest else None) or ()]
 
 
-def _keep(folder: Path, scope: str, metric: str, span: tuple[date, date], links: list[str], fetch: Fetch) -> None:
+def _keep(folder: Path, scope: str, metric: str, span: tuple[date, date], links: list[str], fetch: Fetch) -> list[str]:
+    """Fetch a report into a folder with a manifest, and return its files."""
     folder.mkdir(parents=True)
     names = [f"part_{index}_0001.csv" for index, _ in enumerate(links)]
     for name, link in zip(names, links, strict=True):
@@ -72,6 +80,7 @@ def _keep(folder: Path, scope: str, metric: str, span: tuple[date, date], links:
         "blobs": [{"blobName": f"{folder.name}/{name}"} for name in names],
     }  # fmt: skip
     (folder / "manifest.json").write_text(json.dumps(said))
+    return [str(folder / name) for name in names]
 
 
 def _months(start: datetime, end: datetime) -> Iterator[tuple[date, date]]:
