@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-HOURS_PER_MONTH = 730  # 8,760 / 12: every term is counted in months of equal length
+from providers.tables import HOURS_PER_MONTH
 
 Floats = npt.NDArray[np.float64]
 T = TypeVar("T")

@@ -9,9 +9,9 @@ from typing import Any
 
 import polars as pl
 
-from optimizer.demand import HOURS_PER_MONTH, Horizon, Stream
+from optimizer.demand import Horizon, Stream
 from optimizer.limits import Limits
-from providers.tables import HELD, SPEND, Diagnostic
+from providers.tables import HELD, HOURS_PER_MONTH, SPEND, Diagnostic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,9 @@ PAY_AS_YOU_GO = ("on_demand", "spot")
 HELD = ("reserved", "savings_plan", "cud", "capacity_block", "contract", "flex")
 SPEND = ("spend_floor",)
 PURCHASE_OPTIONS = PAY_AS_YOU_GO + HELD + SPEND
+HOURS_PER_MONTH = 730  # 8,760 / 12: every term is counted in months of equal length
+CONFIDENCES = ("high", "medium", "low")
+AVAILABILITIES = ("confirmed", "listed", "unknown")
 STATUSES = ("list", "quote", "accepted", "declined")
 RESIDUALS = (
     "idle",  # a GPU machine, or a part of it, that nobody asked for
@@ -227,7 +230,14 @@ _OFFER_COLUMNS = (
     _number("salvage_usd_per_gpu_hour", "what unused capacity can be resold for"),
     _text("eligible_gpu_models", "further GPU models that the tariff covers"),
     _choice("status", STATUSES, "list price, or where a negotiation stands", default="list"),
-    _text("as_of", "the day the price was true"),
+    _text("zone", "part of the region, where prices differ within it"),
+    _text("as_of", "the day, or the time, at which the price was true"),
+    _choice(
+        "confidence",
+        CONFIDENCES,
+        "high: the seller's own list or API; medium: copied from it; low: derived, or told by somebody else",
+    ),
+    _choice("availability", AVAILABILITIES, "confirmed: can be had now; listed: has a price, which may be all"),
     _text("source", "where the price was read"),
     _text("note", "anything else"),
     CURRENCY,

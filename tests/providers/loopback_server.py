@@ -10,11 +10,13 @@ from urllib.parse import parse_qs, urlsplit
 
 
 class Asked(NamedTuple):
-    """One request: its path, its parameters, and the credentials it came with."""
+    """One request: path, parameters, credentials, headers (names in lower case), and the JSON of its body, if any."""
 
     path: str
     parameters: dict[str, str]
     authorization: str | None
+    headers: dict[str, str]
+    body: Any
 
 
 Reply = tuple[int, Any]
@@ -30,15 +32,20 @@ def answering(reply: Callable[[Asked], Reply]) -> Iterator[tuple[str, list[Asked
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             parameters = {name: values[0] for name, values in parse_qs(parts.query).items()}
-            asked.append(Asked(parts.path, parameters, self.headers.get("Authorization")))
-            status, body = reply(asked[-1])
-            content = body if isinstance(body, bytes) else json.dumps(body).encode()
+            length = int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(length)) if length else None
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            asked.append(Asked(parts.path, parameters, headers.get("authorization"), headers, body))
+            status, answer = reply(asked[-1])
+            content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             self.send_response(status)
-            if body is None:
+            if answer is None:
                 self.send_header("Location", "http://127.0.0.1:1/elsewhere")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+
+        do_POST = do_GET  # noqa: N815 - the name that http.server looks for
 
         def log_message(self, *_: object) -> None:
             return
