@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "demo": "Write a fictional month as the exports of every cloud.",
+    "fetch": "Refresh prices and commitments from every provider.",
     "open": "Open the terminal UI on given files.",
     "plan": "Plan what to buy, from usage and offers.",
     "price": "List the offers for one GPU, cheapest first.",

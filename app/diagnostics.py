@@ -15,9 +15,9 @@ import click
 from app.reports.text import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from app.progress import Bar
+    from app.progress import Bar, Bars
     from providers.tables import Diagnostic
 
 COLORS = {"error": "31", "warning": "33", "note": "36"}
@@ -107,6 +107,20 @@ class Voice:
             yield bar
         finally:
             bar.clear()
+
+    @contextmanager
+    def several(self, works: Sequence[str]) -> Iterator[Bars | None]:
+        """Show on a terminal how far each of several works has come while the block runs."""
+        if self.quiet or not sys.stderr.isatty():
+            yield None
+            return
+        from app.progress import Bars
+
+        bars = Bars(works)
+        try:
+            yield bars
+        finally:
+            bars.clear()
 
     def _colored(self) -> bool:
         if self.color == "auto":

@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from app import settings
+from app.books import about, books_of, name_of
+from app.books import offers_of as books_for_prices
 from app.reports.planfile import decimal
 from app.reports.text import count, money
 from app.session import Origin, Session
 from optimizer.demand import work_of
 from optimizer.limits import parse
 from optimizer.plan import Inputs
-from providers import bundle
+from providers import book, bundle
 from providers.files import Source, read
 from providers.focus.commitments import commitments as contracts
 from providers.names import canonical_models
-from providers.quotes import offers_from
 from providers.recognise import kind_of
 from providers.scan import scans
+from providers.store import Workspace
 from providers.tables import COMMITMENTS, OFFERS, USAGE, Diagnostic, InputError, Table, checked, currency_of, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from app.session import Request
 
-BUNDLED = "bundled"  # the name by which the price book is asked for among the offers
 COSTS = ("list_cost", "effective_cost", "billed_cost")
 
 
@@ -40,15 +40,21 @@ def session_of(request: Request) -> Session:
     demo = not request.usage
     said = _settings(request, demo=demo)
     usage = [bundle.demo_usage()] if demo else _with_work([_usage(path) for path in request.usage])
-    owned, found_contracts = _owned(request, demo=demo)
-    books = _books(request, demo=demo)
-    books += _typed(request.offer, currency=_currency([*books, *owned, *usage]))
+    workspace = workspace_of(request.workspace, said)
+    owned, found_contracts = _owned(request, workspace, demo=demo)
+    priced = [source for source in [*owned, *usage] if _has_amounts(source.frame)]
+    books, found_books = books_of(
+        request,
+        workspace,
+        currency=_currency(priced) if priced else None,
+        rates=said.currencies,
+    )
+    currency = _currency([*books, *owned, *usage])
     offered, found_offers = _whole(books, OFFERS)
     used, found_usage = _whole(usage, USAGE)
     commitments, found_owned = _whole(owned, COMMITMENTS) if owned else (None, [])
     horizon = request.horizon or said.horizon
-    currency = _currency([*books, *owned, *usage])
-    found = [*found_usage, *found_offers, *found_contracts, *found_owned, *_left_out(used, currency)]
+    found = [*found_books, *found_usage, *found_offers, *found_contracts, *found_owned, *_left_out(used, currency)]
     return Session(
         inputs=Inputs(
             usage=used,
@@ -70,13 +76,20 @@ def session_of(request: Request) -> Session:
     )
 
 
-def offers_of(paths: Sequence[str], *, now: datetime) -> tuple[pl.DataFrame, str, list[Diagnostic]]:
+def offers_of(
+    names: Sequence[str], *, now: datetime, config: str | None = None, workspace: str | None = None
+) -> tuple[pl.DataFrame, str, list[Diagnostic]]:
     """Return a table of offers, their currency and what was found: of the files given, or the price book."""
-    books = _read([path for path in paths if path != BUNDLED], OFFERS)
-    if BUNDLED in paths or not paths:
-        books.append(bundle.price_book())
+    said = settings.find(config) or settings.Settings()
+    books, told = books_for_prices(names, workspace_of(workspace, said), now=now, rates=said.currencies)
+    currency = _currency(books)
     offers, found = _whole(books, OFFERS)
-    return offers, _currency(books), [*_about_prices(books, now), *found]
+    return offers, currency, [*told, *found]
+
+
+def workspace_of(given: str | None, said: settings.Settings) -> Workspace:
+    """Return the workspace of an option, of the settings, or of the user."""
+    return Workspace(given or said.fetch.workspace)
 
 
 def _settings(request: Request, *, demo: bool) -> settings.Settings:
@@ -86,10 +99,10 @@ def _settings(request: Request, *, demo: bool) -> settings.Settings:
     return found or settings.Settings()
 
 
-def _owned(request: Request, *, demo: bool) -> tuple[list[Source], list[Diagnostic]]:
-    """Return what is owned: tables of ours, or lists of contract commitments as FOCUS writes them."""
-    if demo and not request.commitments:
-        return [bundle.demo_commitments()], []
+def _owned(request: Request, workspace: Workspace, *, demo: bool) -> tuple[list[Source], list[Diagnostic]]:
+    """Return what is owned: tables of ours, contract commitments as FOCUS writes them, or what was fetched."""
+    if not request.commitments:
+        return ([bundle.demo_commitments()], []) if demo else _fetched_commitments(workspace)
     owned: list[Source] = []
     found: list[Diagnostic] = []
     for path in request.commitments:
@@ -103,30 +116,15 @@ def _owned(request: Request, *, demo: bool) -> tuple[list[Source], list[Diagnost
     return owned, found
 
 
-def _books(request: Request, *, demo: bool) -> list[Source]:
-    """Return the offers to plan with: those given and nothing else, the bundle only where none, or its name, is given.
-
-    The demo is a place to try things, so a quote that is typed there comes on top of it.
-    """
-    books = _read([path for path in request.offers if path != BUNDLED], OFFERS)
-    if BUNDLED in request.offers or not (request.offers or (request.offer and not demo)):
-        books.append(bundle.price_book())
-    if demo and not request.offers:
-        books.append(bundle.demo_quotes())
-    return books
-
-
-def _typed(quotes: tuple[str, ...], *, currency: str) -> list[Source]:
-    """Return quotes as typed, which are in the currency of everything else."""
-    if not quotes:
-        return []
-    sha256 = hashlib.sha256("\n".join(quotes).encode("utf-8", "surrogateescape")).hexdigest()
-    frame = offers_from(quotes).with_columns(currency=pl.lit(currency))
-    return [Source(path="--offer", sha256=sha256, frame=frame)]
-
-
-def _read(paths: Iterable[str], table: Table) -> list[Source]:
-    return [read(path, table) for path in paths]
+def _fetched_commitments(workspace: Workspace) -> tuple[list[Source], list[Diagnostic]]:
+    frame = book.owned(workspace)
+    if frame is None:
+        return [], []
+    message = f"{frame.height:,} commitments in the workspace count as owned"
+    hint = "name others with --commitments"
+    sha256 = hashlib.sha256(frame.write_csv().encode()).hexdigest()
+    found = Diagnostic(level="note", code="fetched-commitments", message=message, hint=hint)
+    return [Source(path="workspace", sha256=sha256, frame=frame)], [found]
 
 
 def _usage(path: str) -> Source:
@@ -205,7 +203,9 @@ def _currency(sources: Sequence[Source]) -> str:
         if currency_of([source.frame]) != currency_of([priced[0].frame]):
             other, first = currency_of([source.frame]), currency_of([priced[0].frame])
             problem = f"column currency: is in {other}, while {priced[0].path} is in {first}"
-            raise InputError(source.path, problem, "convert them to one currency first")
+            raise InputError(
+                source.path, problem, "convert them to one currency first, or give [currencies] in tranche.toml"
+            )
     return currency_of([source.frame for source in priced])
 
 
@@ -227,28 +227,10 @@ def _range(source: Source, column: str) -> tuple[str | None, str | None]:
 
 
 def _about(request: Request, books: Sequence[Source]) -> list[Diagnostic]:
-    """Say whether this is the demo, and how old bundled prices are."""
+    """Say whether this is the demo, and how old the prices of a price book are."""
     if request.usage:
-        return _about_prices(books, request.now)
+        return about(books, request.now)
     kinds = "fictional usage" if request.offers else "fictional usage and quotes"
-    prices = _price_book(books) or "the offers given"
+    prices = next((name for source in books if (name := name_of(source))), "the offers given")
     hint = "name a usage file to plan your own"
     return [Diagnostic(level="note", code="demo", message=f"demo data: {kinds} on {prices}", hint=hint)]
-
-
-def _about_prices(books: Sequence[Source], now: datetime) -> list[Diagnostic]:
-    book = _price_book(books)
-    if book is None:
-        return []
-    newest = date.fromisoformat(book.split()[-1])
-    message = f"prices are from {book}; the newest is {max((now.date() - newest).days, 0)} days old"
-    return [Diagnostic(level="note", code="bundled-prices", message=message, hint="give your own with --offers")]
-
-
-def _price_book(books: Sequence[Source]) -> str | None:
-    """Name the bundled price book and the days its prices were true, if it is one of these."""
-    for source in books:
-        if source.path == "bundled/offers.csv":
-            first, last = _range(source, "as_of")
-            return f"the bundled price book of {first} to {last}"
-    return None

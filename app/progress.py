@@ -1,15 +1,19 @@
-"""One line on stderr that says how far something long has come."""
+"""Lines on stderr that say how far something long has come."""
 
 from __future__ import annotations
 
 import sys
 from threading import Lock
 from time import monotonic
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PATIENCE_S, EVERY_S = 1.0, 0.1
 CELLS = 24
 UNITS = {"bytes": (1e6, "MB"), "rows": (1e6, "M rows")}
+UP, CLEAR_LINE = "\x1b[A", "\x1b[K"
 
 
 class Stage(NamedTuple):
@@ -66,3 +70,61 @@ class Bar:
         sys.stderr.write(f"\r{text:<{self._wide}}")
         sys.stderr.flush()
         self._wide = len(text)
+
+
+class Bars:
+    """A bar for each of several works at the same time, below each other; they are gone when the work is."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._stages = {name: Stage() for name in names}
+        self._lock = Lock()
+        self._drawn = 0.0
+        self._lines = 0
+
+    def of(self, name: str) -> One:
+        """Return what one of the works tells how far it has come."""
+        return One(self, name)
+
+    def change(self, name: str, *, done: float = 0, total: float = 0) -> None:
+        """Add to what is done of a work, and to its whole, and draw again where it is time to."""
+        with self._lock:
+            stage = self._stages[name]
+            self._stages[name] = Stage(stage.done + done, stage.total + total)
+            now = monotonic()
+            if now - self._drawn >= EVERY_S:
+                self._drawn = now
+                self._draw()
+
+    def clear(self) -> None:
+        """Take the bars away."""
+        with self._lock:
+            sys.stderr.write((UP + CLEAR_LINE) * self._lines)
+            sys.stderr.flush()
+            self._lines = 0
+
+    def _draw(self) -> None:
+        lines = [_line(name, stage) for name, stage in self._stages.items() if stage.total]
+        sys.stderr.write(UP * self._lines + "".join(f"{line}{CLEAR_LINE}\n" for line in lines))
+        sys.stderr.flush()
+        self._lines = len(lines)
+
+
+class One:
+    """One of several works, as `providers.watch.Progress` has it."""
+
+    def __init__(self, bars: Bars, name: str) -> None:
+        self._bars, self._name = bars, name
+
+    def expect(self, amount: float, unit: str) -> None:  # noqa: ARG002 - bars of several works count pages
+        """Add to the whole of what is to come."""
+        self._bars.change(self._name, total=amount)
+
+    def advance(self, amount: float, unit: str) -> None:  # noqa: ARG002
+        """Add to what is done."""
+        self._bars.change(self._name, done=amount)
+
+
+def _line(name: str, stage: Stage) -> str:
+    share = min(stage.done / stage.total, 1.0)
+    filled = round(share * CELLS)
+    return f"{name:<20} [{'#' * filled}{'.' * (CELLS - filled)}] {share:4.0%} {stage.done:,.0f} of {stage.total:,.0f}"

@@ -21,6 +21,7 @@ class Request:
     """What somebody asks to plan from; `now` is the time at which the plan begins.
 
     usage, offers, commitments: files. offer: quotes as typed. limit: caps as typed. config: the settings file.
+    workspace: the folder of fetched prices.
     """
 
     now: datetime
@@ -31,6 +32,7 @@ class Request:
     limit: tuple[str, ...] = ()
     horizon: str | None = None
     config: str | None = None
+    workspace: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

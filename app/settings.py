@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NAME = "tranche.toml"
 LONGEST_MONTHS = 600
 Ratio = Annotated[float, msgspec.Meta(gt=0, description="demand that one GPU-hour of this model serves")]
+Rate = Annotated[float, msgspec.Meta(gt=0, description="USD for one unit of this currency")]
 Amount = str | float
 T = TypeVar("T")
 
@@ -59,14 +60,29 @@ class SourcesTable(msgspec.Struct, forbid_unknown_fields=True):
     usage: tuple[str, ...] = ()
 
 
+class FetchTable(msgspec.Struct, forbid_unknown_fields=True):
+    """What `tranche fetch` refreshes: feeds (all), regions as globs (all), and other addresses to ask, by feed."""
+
+    feeds: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    urls: dict[str, str] = {}
+    workspace: str | None = None
+
+
 class Tables(msgspec.Struct, forbid_unknown_fields=True):
-    """The whole file; tags says for each dimension which tags and columns fill it, the first that does counts."""
+    """The whole file.
+
+    tags says for each dimension which tags and columns fill it, the first that does counts. currencies says what one
+    unit of another currency is in USD, such as EUR = 1.08; offers in that currency are then converted.
+    """
 
     plan: PlanTable = msgspec.field(default_factory=PlanTable)
     limits: LimitsTable = msgspec.field(default_factory=LimitsTable)
     workloads: dict[str, WorkloadTable] = {}
     sources: SourcesTable = msgspec.field(default_factory=SourcesTable)
     tags: dict[str, str | tuple[str, ...]] = {}
+    fetch: FetchTable = msgspec.field(default_factory=FetchTable)
+    currencies: dict[str, Rate] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +96,8 @@ class Settings:
     rules: tuple[WorkloadRule, ...] = ()
     sources: tuple[str, ...] = ()
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    fetch: FetchTable = field(default_factory=FetchTable)
+    currencies: Mapping[str, float] = field(default_factory=dict)
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
@@ -115,6 +133,8 @@ def read(text: str, *, where: str) -> Settings:
         rules=rules,
         sources=_table(raw.get("sources", {}), SourcesTable, where=where, section="sources").usage,
         tags=_tags(raw.get("tags", {}), where),
+        fetch=_table(raw.get("fetch", {}), FetchTable, where=where, section="fetch"),
+        currencies=_rates(raw.get("currencies", {}), where),
         diagnostics=found,
     )
 
@@ -210,6 +230,13 @@ def _rules(raw: object, where: str) -> tuple[tuple[WorkloadRule, ...], tuple[Dia
         for glob, table in tables.items()
     )
     return rules, tuple(found)
+
+
+def _rates(raw: object, where: str) -> dict[str, float]:
+    try:
+        return msgspec.convert(raw, dict[str, Rate])
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{where}: [currencies]: {error}; write EUR = 1.08, the USD that one euro is") from None
 
 
 def _tags(raw: object, where: str) -> dict[str, tuple[str, ...]]:

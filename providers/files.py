@@ -24,23 +24,23 @@ class Source:
     frame: pl.DataFrame
 
 
-def read(path: str, table: Table) -> Source:
+def read(path: str, table: Table, *, one_currency: bool = True) -> Source:
     """Read and check one table from `path`, or from standard input when it is `-`.
 
     Raises:
         InputError: the file is absent, unreadable, empty, no table at all, or not a valid `table`.
     """
     where = "standard input" if path == "-" else Path(path).name
-    return from_bytes(_bytes(path, where), table, where=where)
+    return from_bytes(_bytes(path, where), table, where=where, one_currency=one_currency)
 
 
-def from_bytes(content: bytes, table: Table, *, where: str) -> Source:
+def from_bytes(content: bytes, table: Table, *, where: str, one_currency: bool = True) -> Source:
     """Read and check one table from the bytes of a file that is named `where`.
 
     Raises:
         InputError: as `read` does.
     """
-    frame = checked(_frame(content, where), table, where=where)
+    frame = checked(_frame(content, where), table, where=where, one_currency=one_currency)
     return Source(path=where, sha256=hashlib.sha256(content).hexdigest(), frame=frame)
 
 

@@ -281,8 +281,8 @@ COMMITMENTS = Table(
 )
 
 
-def checked(frame: pl.DataFrame, table: Table, *, where: str) -> pl.DataFrame:
-    """Return the frame as a valid `table`: typed, defaults filled in, sorted by its key.
+def checked(frame: pl.DataFrame, table: Table, *, where: str, one_currency: bool = True) -> pl.DataFrame:
+    """Return the frame as a valid `table`: typed, defaults filled in, sorted by its key, in one currency unless not.
 
     Raises:
         InputError: names `where`, the column and the first offending row (rows count from 1, a header not counted).
@@ -299,7 +299,8 @@ def checked(frame: pl.DataFrame, table: Table, *, where: str) -> pl.DataFrame:
     )
     _refuse_broken(full, table.row_rules, where=where)
     _refuse_duplicates(full, table, where=where)
-    _refuse_mixed_currencies(full, where=where)
+    if one_currency:
+        refuse_mixed_currencies(full, where=where)
     return full.sort(table.key, nulls_last=True, maintain_order=True)
 
 
@@ -427,14 +428,19 @@ def _refuse_duplicates(frame: pl.DataFrame, table: Table, *, where: str) -> None
         raise InputError(where, problem, f"each {' + '.join(cells)} may stand once: merge or remove the rows")
 
 
-def _refuse_mixed_currencies(frame: pl.DataFrame, *, where: str) -> None:
+def refuse_mixed_currencies(frame: pl.DataFrame, *, where: str) -> None:
+    """Refuse a frame in several currencies.
+
+    Raises:
+        InputError: names the first row in another currency than the first.
+    """
     codes = frame["currency"].unique().sort().to_list()
     if len(codes) > 1:
         row = int((frame["currency"] != frame["currency"][0]).arg_max() or 0)
         problem = (
             f"column currency, row {row + 1}: {_shown(frame['currency'][row])} after {_shown(frame['currency'][0])}"
         )
-        raise InputError(where, problem, "convert the file to one currency first")
+        raise InputError(where, problem, "convert the file to one currency first, or give [currencies] in tranche.toml")
 
 
 def _kind(column: Column) -> str:

@@ -79,7 +79,8 @@ def input_options(command: F) -> F:
             "--offers",
             multiple=True,
             metavar="FILE",
-            help="A table of offers; repeat for more. `bundled` is the price book that ships with tranche.",
+            help="A table of offers; repeat for more. `workspace` is what was fetched, `bundled` the price book that "
+            "ships with tranche.",
         ),
         click.option(
             "--offer",
@@ -96,7 +97,8 @@ def input_options(command: F) -> F:
         ),
         click.option("--horizon", metavar="TIME", help="12mo (the default), 1y and so on, or history."),
         now_option,
-        click.option("--config", metavar="FILE", help="Settings; else the nearest tranche.toml upward from here."),
+        config_option,
+        workspace_option,
     )
     return _all(command, options)
 
@@ -106,6 +108,22 @@ def now_option(command: F) -> F:
     return click.option("--now", metavar="ISO", help="The time to plan at, such as 2026-11-21; else the clock.")(
         command
     )
+
+
+def config_option(command: F) -> F:
+    """Add --config."""
+    return click.option("--config", metavar="FILE", help="Settings; else the nearest tranche.toml upward from here.")(
+        command
+    )
+
+
+def workspace_option(command: F) -> F:
+    """Add --workspace."""
+    return click.option(
+        "--workspace",
+        metavar="DIR",
+        help="Where fetched prices are kept; else [fetch] workspace, TRANCHE_WORKSPACE, or the user's data folder.",
+    )(command)
 
 
 def format_option(*formats: str) -> Callable[[F], F]:

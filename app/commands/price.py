@@ -24,7 +24,9 @@ NAMES = ("offer_id", "provider", "region", "gpu_model", "purchase_option", "all_
 @click.argument("gpu")
 @click.option("--region", metavar="GLOB", help="Only regions such as us-*.")
 @click.option("--option", metavar="OPTION", help="Only one purchase option, such as spot.")
-@click.option("--offers", multiple=True, metavar="FILE", help="A table of offers; else the bundled price book.")
+@click.option("--offers", multiple=True, metavar="FILE", help="A table of offers; else the price book.")
+@options.workspace_option
+@options.config_option
 @options.now_option
 @options.format_option("table", "json", "csv")
 @options.voice_options
@@ -36,7 +38,7 @@ def command(context: click.Context, /, *, gpu: str, form: str, **given: Any) -> 
 
     voice, now = options.voice_of(context), options.time_of(given["now"])
     _check_option(given["option"])
-    offers, currency, found = offers_of(given["offers"], now=now)
+    offers, currency, found = offers_of(given["offers"], now=now, config=given["config"], workspace=given["workspace"])
     model = model_of(gpu, offers)
     voice.report(found)
     prices = prices_of(offers, model, region=given["region"], option=given["option"], now=now)

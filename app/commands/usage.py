@@ -33,7 +33,7 @@ POLICIES = ("aws_scad", "gpu_weighted", "price_ratio", "requested", "used")
 )
 @click.option("--window", metavar="TIME", default="1d", show_default=True, help="How far back live sources are asked.")
 @click.option("--out", metavar="FILE", help="Write the usage table here, .parquet or .csv: what `tranche plan` reads.")
-@click.option("--config", metavar="FILE", help="Settings; else the nearest tranche.toml upward from here.")
+@options.config_option
 @options.now_option
 @options.format_option("table", "json", "csv")
 @options.voice_options
