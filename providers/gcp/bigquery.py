@@ -55,10 +55,10 @@ def statement(table: str, since: datetime, until: datetime) -> str:
 
 def _client(table: str) -> Any:  # noqa: ANN401
     try:
-        from google.cloud import bigquery
+        from google.cloud.bigquery import Client
     except ImportError:
         raise InputError(f"bq://{table}", "needs BigQuery's client", 'pip install "tranche[bigquery]"') from None
-    return bigquery.Client()
+    return Client()
 
 
 def _refusals() -> tuple[type[Exception], ...]:
