@@ -1,0 +1,1 @@
+"""Catalogues of prices that others keep of many clouds -> listings."""
