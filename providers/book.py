@@ -12,6 +12,7 @@ from providers.store import Workspace
 from providers.tables import COMMITMENTS, OFFERS, Diagnostic, InputError
 
 SHIPPED = "bundled"
+ABOVE_ON_DEMAND = "above on-demand"
 _SOLD = ["provider", "purchase_option"]
 
 
@@ -72,7 +73,7 @@ def with_dear_spot(offers: pl.DataFrame) -> tuple[pl.DataFrame, list[Diagnostic]
     joined = offers.join(listed, on=key, how="left", nulls_equal=True, maintain_order="left")
     dear = ((pl.col("purchase_option") == "spot") & (price > pl.col("listed"))).fill_null(value=False)
     names = joined.filter(dear)["offer_id"].to_list()
-    note = pl.concat_str(["note", pl.lit("above on-demand")], separator="; ", ignore_nulls=True)
+    note = pl.concat_str(["note", pl.lit(ABOVE_ON_DEMAND)], separator="; ", ignore_nulls=True)
     marked = joined.with_columns(pl.when(dear).then(note).otherwise("note").alias("note")).drop("listed")
     return marked, [_dear(names)] if names else []
 

@@ -69,7 +69,7 @@ class Harvest:
 
     listings: its prices, every one of the feed: what is not among them is no longer sold.
     commitments: rows of Commitments, where the feed reads what is owned.
-    lost: regions that could not be read; what was known of them stays.
+    lost: regions, or sellers, that could not be read; what was known of them stays.
     found: what a person should know.
     """
 

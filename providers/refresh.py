@@ -18,6 +18,7 @@ from providers.store import Workspace
 from providers.tables import COMMITMENTS, Diagnostic, InputError, checked
 
 PATIENCE_S, PEEK_S = 3.0, 0.1
+KEYS = {store.OFFERS: "offer_id", store.COMMITMENTS: "commitment_id"}
 PRICES = ("holding_usd_per_gpu_hour", "usage_usd_per_gpu_hour", "upfront_share", "currency")
 
 
@@ -99,33 +100,37 @@ def _refreshed(name: str, feed: Feed, ask: Ask, workspace: Workspace, usual: Map
     begun = monotonic()
     try:
         harvest = feed.read(ask)
-        table = store.OFFERS if harvest.commitments is None else store.COMMITMENTS
-        frame, found = _table(name, harvest, usual)
-        earlier = _earlier(workspace, table, name)
-        whole = _with_kept(frame, earlier, harvest, ask)
-        workspace.write(table, name, ask.now.date(), whole)
+        frame, found = _offers(name, harvest, usual) if feed.table == store.OFFERS else (_owned(name, harvest), [])
+        earlier = _earlier(workspace, feed.table, name)
+        whole = _with_kept(frame, earlier, harvest, ask) if feed.table == store.OFFERS else frame
+        workspace.write(feed.table, name, ask.now.date(), whole)
     except NoCredentialsError as error:
         return Outcome(feed=name, state="skipped", message=str(error))
     except InputError as error:
         return Outcome(feed=name, state="failed", message=str(error), seconds=monotonic() - begun)
     except StoppedError:
         return Outcome(feed=name, state="failed", message="interrupted")
-    new, changed, gone = _differences(whole, earlier, "commitment_id" if table == store.COMMITMENTS else "offer_id")
+    new, changed, gone = _differences(whole, earlier, KEYS[feed.table])
     return Outcome(
         feed=name, state="refreshed", rows=whole.height, new=new, changed=changed, gone=gone,
         seconds=monotonic() - begun, found=(*harvest.found, *found),
     )  # fmt: skip
 
 
-def _table(name: str, harvest: Harvest, usual: Mapping[str, float]) -> tuple[pl.DataFrame, list[Diagnostic]]:
-    """Return the offers or the commitments that a feed brought.
+def _owned(name: str, harvest: Harvest) -> pl.DataFrame:
+    """Return the commitments that a feed brought, a table without rows where nothing is owned."""
+    owned = harvest.commitments
+    if owned is None or owned.is_empty():
+        return pl.DataFrame(schema={column.name: column.dtype for column in COMMITMENTS.columns})
+    return checked(owned, COMMITMENTS, where=name, one_currency=False)
+
+
+def _offers(name: str, harvest: Harvest, usual: Mapping[str, float]) -> tuple[pl.DataFrame, list[Diagnostic]]:
+    """Return the offers that a feed brought.
 
     Raises:
         InputError: it brought prices, and not one can be used.
     """
-    if harvest.commitments is not None:
-        owned = harvest.commitments
-        return checked(owned, COMMITMENTS, where=name) if owned.height else owned, []
     offers = offers_of(harvest.listings, usual=usual)
     if harvest.listings and offers.frame.is_empty():
         reasons = "; ".join(diagnostic.message for diagnostic in offers.found)
@@ -144,11 +149,12 @@ def _earlier(workspace: Workspace, table: str, feed: str) -> pl.DataFrame | None
 
 def _with_kept(frame: pl.DataFrame, earlier: pl.DataFrame | None, harvest: Harvest, ask: Ask) -> pl.DataFrame:
     """Add what was known of regions that were lost or not asked for; such rows keep their old as_of."""
-    if earlier is None or not earlier.height or harvest.commitments is not None:
+    if earlier is None or not earlier.height:
         return frame
-    regions = earlier["region"].unique().to_list()
-    kept = [region for region in regions if region is not None and (region in harvest.lost or not ask.wants(region))]
-    rows = earlier.filter(pl.col("region").is_in(kept)).join(frame, on="offer_id", how="anti")
+    regions = earlier["region"].drop_nulls().unique().to_list()
+    unasked = [region for region in regions if not ask.wants(region)]
+    kept = pl.col("region").is_in([*unasked, *harvest.lost]) | pl.col("provider").is_in(list(harvest.lost))
+    rows = earlier.filter(kept.fill_null(value=False)).join(frame, on="offer_id", how="anti")
     return pl.concat([frame, rows], how="diagonal_relaxed").sort("offer_id") if rows.height else frame
 
 
