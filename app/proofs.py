@@ -15,5 +15,5 @@ def _proof(stated: Stated, value: QuoteValue, memory: Memory) -> Flip | None:
     if value.walk_away is None or value.walk_away <= 0:
         return None
     tariff = stated.tariffs.index(value.tariff)
-    overhead = value.tariff.overhead if value.tariff.spot else 1.0
-    return flip(stated.problem, tariff, block=value.gpus, price=value.walk_away * overhead, memory=memory)
+    price = value.tariff.as_compared(value.walk_away)
+    return flip(stated.problem, tariff, block=value.gpus, price=price, memory=memory)

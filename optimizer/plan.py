@@ -250,18 +250,18 @@ def _quote_value(stated: Stated, solution: Solution, index: int, memory: Memory)
     tariff, problem = stated.tariffs[index], stated.problem
     found = walk_away(problem, index, block=tariff.block, best=solution, memory=memory)
     hours = tariff.term_hours or float(problem.hours[index])
-    stated_as = tariff.overhead if tariff.spot else 1.0
+    walk_away_price = None if found.price is None else tariff.as_stated(found.price)
     return QuoteValue(
         tariff=tariff,
         gpus=found.block,
-        quoted=found.quoted / stated_as,
-        walk_away=None if found.price is None else found.price / stated_as,
-        next_gpu=None if found.next_gpu is None else found.next_gpu / stated_as,
+        quoted=tariff.as_stated(found.quoted),
+        walk_away=walk_away_price,
+        next_gpu=None if found.next_gpu is None else tariff.as_stated(found.next_gpu),
         error=found.error,
         headroom=None
         if found.block is None or found.price is None
         else (found.price - found.quoted) * found.block * hours,
-        verdict=found.verdict,
+        verdict="decline" if walk_away_price is not None and walk_away_price <= 0 else found.verdict,
         because=why_price(stated.tariffs, found),
         next_because=why_first(stated.tariffs, found),
     )

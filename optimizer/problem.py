@@ -123,4 +123,4 @@ def _pinned(tariff: Tariff) -> float:
 def _upfront(tariff: Tariff, horizon_hours: float) -> float:
     if tariff.owned is not None or not tariff.held:
         return 0.0
-    return tariff.upfront_share * tariff.holding * (tariff.term_hours or horizon_hours)
+    return tariff.upfront_share * tariff.stated_holding * (tariff.term_hours or horizon_hours)

@@ -20,6 +20,8 @@ class Tariff:
 
     holding: $ per GPU and hour of having the capacity.
     usage: $ per useful GPU-hour, for spot the effective rate; advertised_usage is what the provider shows.
+    adders: $ per GPU-hour that the vendor takes beside its price, for support or storage; part of holding where the
+        capacity is held, of usage where it is not.
     start, end: the hours it can serve; None for as long as the plan.
     term_hours: what one commitment is paid for; None where it has no term.
     lot: sold in whole multiples of this; None for any amount.
@@ -45,6 +47,7 @@ class Tariff:
     maximum: float
     owned: float | None
     currency: str
+    adders: float = 0.0
 
     @property
     def held(self) -> bool:
@@ -59,7 +62,22 @@ class Tariff:
     @property
     def overhead(self) -> float:
         """Hours paid per useful hour: above 1 on spot, whose price a vendor states per hour paid."""
-        return self.usage / self.advertised_usage if self.advertised_usage else 1.0
+        if self.held or not self.advertised_usage:
+            return 1.0
+        return (self.usage - self.adders) / self.advertised_usage
+
+    @property
+    def stated_holding(self) -> float:
+        """The price of having the capacity as the vendor states it."""
+        return self.holding - self.adders if self.held else self.holding
+
+    def as_stated(self, price: float) -> float:
+        """Return a price that the program compares, of holding or else of usage, in the vendor's terms."""
+        return (price - self.adders) / self.overhead
+
+    def as_compared(self, price: float) -> float:
+        """Return a price in the vendor's terms as the program compares it."""
+        return price * self.overhead + self.adders
 
     @property
     def term_hours(self) -> float | None:
@@ -162,7 +180,8 @@ def _tariff(row: Mapping[str, Any]) -> Tariff:
         checkpoint=row["checkpoint_hours"],
         checkpoint_cost=row["checkpoint_cost_hours"],
     )
-    price = row["usage_usd_per_gpu_hour"]
+    price, adders = row["usage_usd_per_gpu_hour"], row["adders_usd_per_gpu_hour"]
+    held = row["purchase_option"] in HELD
     start, term = row["start"], row["term_months"]
     end = row["end"] or (start + timedelta(hours=term * HOURS_PER_MONTH) if start and term else None)
     gpus = row["gpus"] if owned else None
@@ -174,9 +193,10 @@ def _tariff(row: Mapping[str, Any]) -> Tariff:
         instance_type=row["instance_type"],
         purchase_option=row["purchase_option"],
         status=row["status"],
-        holding=row["holding_usd_per_gpu_hour"],
-        usage=price * overhead if row["purchase_option"] == "spot" else price,
+        holding=row["holding_usd_per_gpu_hour"] + (adders if held else 0.0),
+        usage=(price * overhead if row["purchase_option"] == "spot" else price) + (0.0 if held else adders),
         advertised_usage=price,
+        adders=adders,
         upfront_share=row["upfront_share"],
         term_months=term,
         start=start,

@@ -37,7 +37,8 @@ def editable(tariff: Tariff) -> str:
     """Return the price of a quote as it can be typed."""
     if not tariff.held:
         return exact(tariff.advertised_usage)
-    return f"{exact(tariff.holding)} + {exact(tariff.usage)}" if two_part(tariff) else exact(tariff.holding)
+    holding = exact(tariff.stated_holding)
+    return f"{holding} + {exact(tariff.usage)}" if two_part(tariff) else holding
 
 
 def two_part(tariff: Tariff) -> bool:

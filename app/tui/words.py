@@ -92,7 +92,8 @@ def price(tariff: Tariff) -> str:
     """Write a tariff's price as its vendor states it, per GPU-hour."""
     if not tariff.held:
         return exact(tariff.advertised_usage)
-    return f"{exact(tariff.holding)} + {exact(tariff.usage)}" if tariff.usage else exact(tariff.holding)
+    holding = exact(tariff.stated_holding)
+    return f"{holding} + {exact(tariff.usage)}" if tariff.usage else holding
 
 
 def arrow(now: float | None, before: float | None) -> str:
