@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from providers import book, bundle, currencies
+from app.quote_checks import about_quotes, unexpired
+from providers import book, bundle, currencies, quote_files
 from providers.files import Source, read
+from providers.offers import usual_prices
 from providers.quotes import offers_from
 from providers.tables import OFFERS, Diagnostic, refuse_mixed_currencies
 
@@ -44,7 +46,9 @@ def books_of(
     books, found = _named(names, workspace, currency=currency, rates=rates)
     if demo and not request.offers:
         books.append(bundle.demo_quotes())
-    return [*books, *_typed(request.offer, currency=currency or _first(books))], found
+    books += _typed(request.offer, currency=currency or _first(books))
+    kept, told = _checked(books, request.now)
+    return kept, [*found, *told]
 
 
 def offers_of(
@@ -52,7 +56,8 @@ def offers_of(
 ) -> tuple[list[Source], list[Diagnostic]]:
     """Return the offers of the files given, or the price book, and how old it is."""
     books, found = _named(names or (FETCHED,), workspace, currency=None, rates=rates)
-    return books, [*about(books, now), *found]
+    kept, told = _checked(books, now)
+    return kept, [*about(kept, now), *found, *told]
 
 
 def about(books: Sequence[Source], now: datetime) -> list[Diagnostic]:
@@ -69,10 +74,21 @@ def name_of(source: Source) -> str | None:
     return f"{kinds[source.path]} of {days[0]} to {days[-1]}"
 
 
+def _checked(books: Sequence[Source], now: datetime) -> tuple[list[Source], list[Diagnostic]]:
+    """Leave out what has expired, and say what a person should know of the quotes."""
+    usual = usual_prices(bundle.price_book().frame)
+    kept, found = [], []
+    for source in books:
+        frame, told = unexpired(source.frame, now)
+        kept.append(replace(source, frame=frame))
+        found += [*told, *about_quotes(frame, usual)]
+    return kept, found
+
+
 def _named(
     names: Sequence[str], workspace: Workspace, *, currency: str | None, rates: Mapping[str, float]
 ) -> tuple[list[Source], list[Diagnostic]]:
-    files = [read(name, OFFERS, one_currency=False) for name in names if name not in (BUNDLED, FETCHED)]
+    files = [_read(name) for name in names if name not in (BUNDLED, FETCHED)]
     wanted = currency or _first(files)
     books, found = [], []
     for source in files:
@@ -87,6 +103,10 @@ def _named(
     if BUNDLED in names:
         books.append(bundle.price_book())
     return books, found
+
+
+def _read(name: str) -> Source:
+    return quote_files.read(name) if name.endswith(quote_files.ENDING) else read(name, OFFERS, one_currency=False)
 
 
 def _first(books: Sequence[Source]) -> str:

@@ -184,7 +184,7 @@ def _price(row: dict[str, Any], now: datetime, data: Data | None) -> Price:
     )
     return Price(
         **{name: row[name] for name in same},
-        all_in=advertised * overhead if spot else advertised,
+        all_in=(advertised * overhead if spot else advertised) + row["adders_usd_per_gpu_hour"],
         advertised=advertised,
         age_days=_age(row["as_of"], now),
         above_on_demand=(row["note"] or "").endswith(ABOVE_ON_DEMAND),

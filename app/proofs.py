@@ -1,5 +1,7 @@
 """The proof of every walk-away price: a re-solve just below it buys, one just above it does not."""
 
+from dataclasses import replace
+
 from optimizer.plan import Inputs, Plan, QuoteValue, Stated, stated_of
 from optimizer.solve import Memory
 from optimizer.walkaway import Flip, flip
@@ -16,4 +18,6 @@ def _proof(stated: Stated, value: QuoteValue, memory: Memory) -> Flip | None:
         return None
     tariff = stated.tariffs.index(value.tariff)
     price = value.tariff.as_compared(value.walk_away)
-    return flip(stated.problem, tariff, block=value.gpus, price=price, memory=memory)
+    found = flip(stated.problem, tariff, block=value.gpus, price=price, memory=memory)
+    below, above = (value.tariff.as_stated(side) for side in (found.below, found.above))
+    return replace(found, below=below, above=above)

@@ -1,23 +1,32 @@
 """Quotes that a person types, such as `crusoe:H100-SXM-80GB=1.85/h,128gpus,12mo` -> offers."""
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain, repeat
 from typing import Any
 
 import polars as pl
 
 from providers.accelerators import canonical, is_ambiguous
 from providers.names import remedy
+from providers.quote_prices import NUMBER, Amount, amount
 from providers.tables import OFFERS, PAY_AS_YOU_GO, PURCHASE_OPTIONS, InputError, checked
 
 FORM = "write it as crusoe:H100-SXM-80GB=1.85/h,128gpus,12mo"
 TERMS = (
-    "128gpus, 32..96gpus, <=64gpus, >=16gpus, lot8, 12mo, 25%upfront, from 2027-01-01, until 2028-01-01, region=us, "
-    "name=my-quote"
+    "128gpus, 32..96gpus, <=64gpus, >=16gpus, lot8, 8/node, 12mo, 25%upfront, from 2027-01-01, until 2028-01-01, "
+    "valid until 2026-12-31, ramp 64@1 128@4, overage 2.40/h, burst 64gpus at 2.20/h for 0.10/h, support 10%, "
+    "storage 0.05/h, egress 0.09/GB, salvage 0.80/h, price protection, region=us, name=my-quote"
 )
-NUMBER = r"\d+(?:\.\d+)?"
 HEAD = re.compile(r"([^:=,\s]+)\s*:\s*([^=,]+?)\s*=\s*(.+)")
-PRICE = re.compile(rf"\$?({NUMBER})(?:/h)?(?:\s*\+\s*\$?({NUMBER})(?:/h)?)?", re.IGNORECASE)
+PRICES = (
+    "overage_usd_per_gpu_hour",
+    "burst_usd_per_gpu_hour",
+    "burst_fee_usd_per_gpu_hour",
+    "salvage_usd_per_gpu_hour",
+)
+"""Columns whose price may be said in any unit."""
 
 
 class QuoteError(ValueError):
@@ -39,29 +48,37 @@ def parse_offer(text: str) -> dict[str, Any]:
         raise QuoteError(f"quote {text!r} does not name provider, GPU and price; {FORM}")
     provider, gpu, price = found.groups()
     terms = _terms(items, text)
+    shown: list[str] = []
+    per_gpu = _reader(terms.get("gpus_per_node"), shown, text)
     option = terms.pop("purchase_option", None)
+    prices = _prices(price, option, per_gpu, text)
     model = _model(gpu, text)
     return {
         "offer_id": f"{provider}-{model}-quote".casefold().replace(" ", "-"),
         "provider": provider,
         "gpu_model": model,
-        **_prices(price, option, text),
+        **prices,
         "status": "quote",
         "source": "typed",
-        **terms,
+        **_whole_nodes(_adders(terms, prices, per_gpu, shown), shown),
+        "note": "; ".join(shown) or None,
     }
 
 
-def offers_from(texts: Iterable[str]) -> pl.DataFrame:
+def offers_from(texts: Iterable[str], more: Iterable[Mapping[str, Any]] = ()) -> pl.DataFrame:
     """Return typed quotes as a checked table of offers; a second quote of the same name gets a number.
+
+    Args:
+        texts: the quotes.
+        more: for each of them, cells that no words stand for: status, note, source.
 
     Raises:
         QuoteError: one of them cannot be read, or breaks a rule of the table.
     """
     frames: list[pl.DataFrame] = []
     taken: dict[str, int] = {}
-    for text in texts:
-        row = parse_offer(text)
+    for text, apart in zip(texts, chain(more, repeat({})), strict=False):
+        row = _with(parse_offer(text), dict(apart))
         taken[row["offer_id"]] = taken.get(row["offer_id"], 0) + 1
         if taken[row["offer_id"]] > 1:
             row["offer_id"] += f"-{taken[row['offer_id']]}"
@@ -71,6 +88,11 @@ def offers_from(texts: Iterable[str]) -> pl.DataFrame:
         return checked(whole, OFFERS, where="the quotes given")
     except InputError as error:
         raise QuoteError(str(error)) from None
+
+
+def _with(row: dict[str, Any], apart: dict[str, Any]) -> dict[str, Any]:
+    notes = [note for note in (apart.pop("note", None), row["note"]) if note]
+    return {**row, **apart, "note": "; ".join(notes) or None}
 
 
 def _checked(row: Mapping[str, Any], where: str) -> pl.DataFrame:
@@ -86,16 +108,64 @@ def _model(gpu: str, text: str) -> str:
     return canonical(gpu) or gpu
 
 
-def _prices(price: str, option: str | None, text: str) -> dict[str, Any]:
-    found = PRICE.fullmatch(price)
-    if found is None:
-        raise QuoteError(
-            f"quote {text!r}: {price!r} is not a price; write 1.85/h, or 0.60+1.80/h for holding and usage"
-        )
-    first, second = float(found[1]), float(found[2] or 0)
-    option = option or ("flex" if found[2] else "contract")
-    holding, usage = (0.0, first) if option in PAY_AS_YOU_GO and not found[2] else (first, second)
-    return {"purchase_option": option, "holding_usd_per_gpu_hour": holding, "usage_usd_per_gpu_hour": usage}
+def _reader(node: float | None, shown: list[str], text: str) -> Callable[[str], float]:
+    """Return what reads a price per GPU-hour; how it was converted is added to `shown`."""
+
+    def read(price: str) -> float:
+        try:
+            found: Amount | None = amount(price, node=node)
+        except ValueError as error:
+            raise QuoteError(f"quote {text!r}: {error}") from None
+        if found is None:
+            raise QuoteError(
+                f"quote {text!r}: {price!r} is not a price; write 1.85/h, 14.80/node-h, or 0.60+1.80/h for holding "
+                "and usage"
+            )
+        shown.extend([found.shown] if found.shown else [])
+        return found.usd
+
+    return read
+
+
+def _prices(price: str, option: str | None, per_gpu: Callable[[str], float], text: str) -> dict[str, Any]:
+    """Return holding and usage price; the unit of two prices may be said once, at the end."""
+    parts = price.split("+")
+    if len(parts) > 2:
+        raise QuoteError(f"quote {text!r}: {price!r} is not a price; write 1.85/h, or 0.60+1.80/h")
+    unit = "".join(parts[-1].partition("/")[1:])
+    first, *second = (per_gpu(part if "/" in part else f"{part}{unit}") for part in parts)
+    option = option or ("flex" if second else "contract")
+    goes = option in PAY_AS_YOU_GO and not second
+    return {
+        "purchase_option": option,
+        "holding_usd_per_gpu_hour": 0.0 if goes else first,
+        "usage_usd_per_gpu_hour": first if goes else sum(second),
+    }
+
+
+def _adders(
+    terms: Mapping[str, Any], prices: Mapping[str, Any], per_gpu: Callable[[str], float], shown: list[str]
+) -> dict[str, Any]:
+    """Return the terms with every price per GPU-hour, and with what comes on top of the price as one amount."""
+    said = dict(terms)
+    said |= {name: per_gpu(said[name]) for name in PRICES if name in said}
+    base = prices["holding_usd_per_gpu_hour"] or prices["usage_usd_per_gpu_hour"]
+    tops = {name: said.pop(name) for name in ("support", "storage") if name in said}
+    amounts = {name: base * top if isinstance(top, float) else per_gpu(top) for name, top in tops.items()}
+    if amounts:
+        said["adders_usd_per_gpu_hour"] = sum(amounts.values())
+        shown.append("on top: " + ", ".join(f"{name} {value:.6g}/h" for name, value in amounts.items()))
+    return said
+
+
+def _whole_nodes(terms: Mapping[str, Any], shown: list[str]) -> dict[str, Any]:
+    """Return the terms with a lot of whole nodes: a lot that does not divide them cannot be delivered."""
+    lot, node = terms.get("lot_gpus"), terms.get("gpus_per_node")
+    if not lot or not node or not (lot % node and node % lot) or lot % 1 or node % 1:
+        return dict(terms)
+    whole = float(math.lcm(int(lot), int(node)))
+    shown.append(f"a lot of {lot:g} is no whole number of nodes of {node:g}: {whole:g} is taken")
+    return {**terms, "lot_gpus": whole}
 
 
 def _terms(items: Iterable[str], text: str) -> dict[str, Any]:
@@ -122,6 +192,11 @@ def _term(item: str) -> dict[str, Any] | None:
     return None
 
 
+def _burst(gpus: str, price: str, fee: str | None) -> dict[str, Any]:
+    said = {"burst_gpus": float(gpus), "burst_usd_per_gpu_hour": price}
+    return said | ({"burst_fee_usd_per_gpu_hour": fee} if fee else {})
+
+
 def _months(number: str, unit: str) -> dict[str, Any]:
     return {"term_months": float(number) * (12 if unit.lower().startswith("y") else 1)}
 
@@ -133,9 +208,19 @@ READERS: dict[str, Callable[..., dict[str, Any]]] = {
     rf">=?\s*({NUMBER})\s*gpus?": lambda low: {"min_gpus": float(low)},
     rf"lot\s*({NUMBER})": lambda lot: {"lot_gpus": float(lot)},
     rf"({NUMBER})\s*(mo|months?|y|yr|years?)": _months,
-    rf"({NUMBER})\s*%\s*upfront": lambda share: {"upfront_share": float(share) / 100},
+    rf"({NUMBER})\s*(?:gpus?)?\s*/\s*node": lambda gpus: {"gpus_per_node": float(gpus)},
+    rf"({NUMBER})\s*%\s*(?:upfront|prepaid)": lambda share: {"upfront_share": float(share) / 100},
     r"from\s+(\S+)": lambda time: {"start": time},
     r"until\s+(\S+)": lambda time: {"end": time},
+    r"valid\s+(?:until|to)\s+(\d{4}-\d{2}-\d{2})": lambda day: {"valid_until": day},
+    r"ramp((?:\s+\d+@\d+)+)": lambda steps: {"ramp": " ".join(steps.split())},
+    r"overage\s+(\S.*)": lambda price: {"overage_usd_per_gpu_hour": price},
+    rf"burst\s+({NUMBER})\s*gpus?\s+at\s+(.+?)(?:\s+for\s+(.+))?": _burst,
+    rf"(support|storage)\s+({NUMBER})\s*%": lambda what, share: {what.lower(): float(share) / 100},
+    r"(support|storage)\s+(\S.*)": lambda what, price: {what.lower(): price},
+    rf"egress\s+\$?({NUMBER})\s*/\s*GB": lambda price: {"egress_usd_per_gb": float(price)},
+    r"salvage\s+(\S.*)": lambda price: {"salvage_usd_per_gpu_hour": price},
+    r"price\s+protection(?:\s+(\S.*))?": lambda words: {"price_protection": words or "yes"},
     r"region\s*=\s*(\S+)": lambda region: {"region": region},
     r"name\s*=\s*(\S.*)": lambda name: {"offer_id": name},
 }

@@ -1,4 +1,4 @@
-"""The plan file: the stable form of a plan, `format_version` 1.0.
+"""The plan file: the stable form of a plan, `format_version` 1.1.
 
 Money and rates are decimal strings with two to six decimals, shares are numbers between 0 and 1 with at most nine,
 times are UTC, and null is unknown. The same plan gives the same bytes. A later minor version only adds; another major
@@ -18,7 +18,7 @@ from providers.tables import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
 NOT_ASCII = re.compile(r"[^\n -~]")
 Money = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]+\.[0-9]{2,6}$", description="decimal, in the plan's currency")]
 Share = Annotated[float, msgspec.Meta(description="1 is the whole")]
@@ -120,7 +120,10 @@ class Summary(Record, frozen=True):
 
 
 class Purchase(Record, frozen=True):
-    """Capacity to buy, or owned already; cost is over the hours planned, use included."""
+    """Capacity to buy, or owned already; cost is over the hours planned, use included.
+
+    holding and usage are the vendor's prices; adders come on top of them, and are part of every cost.
+    """
 
     offer_id: str
     provider: str
@@ -141,6 +144,7 @@ class Purchase(Record, frozen=True):
     break_even_utilization: Share | None
     walk_away_usd_per_gpu_hour: Money | None
     because: str
+    adders_usd_per_gpu_hour: Money = "0.00"
 
 
 class Service(Record, frozen=True):

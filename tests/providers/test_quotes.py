@@ -47,6 +47,63 @@ def test_terms(terms, cells):
     assert {name: row[name] for name in cells} == cells
 
 
+@pytest.mark.parametrize(
+    ("price", "terms", "usd", "shown"),
+    [
+        ("29.52/node-h", "8/node", 29.52 / 8, "29.52/node-h is 29.52 / 8 GPUs"),
+        ("$29.52 / node h", "8 gpus/node", 29.52 / 8, "$29.52 / node h is 29.52 / 8 GPUs"),
+        ("0.03/min", "", 1.8, "0.03/min is 0.03 / a sixtieth of an hour"),
+        ("1350/mo", "", 1350 / 730, "1350/mo is 1350 / 730 h"),
+        ("10800/node-month", "8/node", 10800 / 8 / 730, "10800/node-month is 10800 / 8 GPUs / 730 h"),
+        ("44.4/day", "", 1.85, "44.4/day is 44.4 / 24 h"),
+        ("1.85/gpu-h", "", 1.85, None),
+        ("1.85/GPU/hour", "", 1.85, None),
+    ],
+)
+def test_prices_in_other_units_are_converted_and_shown(price, terms, usd, shown):
+    row = quote(f"x:{GPU}={price},12mo{',' if terms else ''}{terms}")
+    assert row["holding_usd_per_gpu_hour"] == pytest.approx(usd, rel=1e-12)
+    assert row["note"] == shown
+
+
+def test_two_prices_share_a_unit():
+    row = quote(f"x:{GPU}=4.80+14.40/node-h,8/node")
+    assert (row["holding_usd_per_gpu_hour"], row["usage_usd_per_gpu_hour"]) == (0.6, 1.8)
+
+
+@pytest.mark.parametrize(
+    ("terms", "cells"),
+    [
+        ("support 10%", {"adders_usd_per_gpu_hour": 0.2, "note": "on top: support 0.2/h"}),
+        ("support 0.10/h,storage 36.5/mo", {"adders_usd_per_gpu_hour": 0.15}),
+        ("overage 20/node-h,8/node", {"overage_usd_per_gpu_hour": 2.5}),
+        (
+            "burst 64gpus at 2.20/h for 0.10/h",
+            {"burst_gpus": 64, "burst_usd_per_gpu_hour": 2.2, "burst_fee_usd_per_gpu_hour": 0.1},
+        ),
+        (
+            "burst 64 gpus at 2.20",
+            {"burst_gpus": 64, "burst_usd_per_gpu_hour": 2.2, "burst_fee_usd_per_gpu_hour": None},
+        ),
+        ("ramp 64@1 128@4", {"ramp": "64@1 128@4"}),
+        ("egress 0.09/GB", {"egress_usd_per_gb": 0.09}),
+        ("salvage 0.80/h", {"salvage_usd_per_gpu_hour": 0.8}),
+        ("valid until 2026-12-31", {"valid_until": "2026-12-31"}),
+        ("price protection", {"price_protection": "yes"}),
+        ("price protection within 30 days", {"price_protection": "within 30 days"}),
+        ("25% prepaid", {"upfront_share": 0.25}),
+        ("lot12,8/node", {"lot_gpus": 24, "note": "a lot of 12 is no whole number of nodes of 8: 24 is taken"}),
+        ("lot16,8/node", {"lot_gpus": 16, "note": None}),
+        ("lot4,8/node", {"lot_gpus": 4, "note": None}),
+    ],
+)
+def test_terms_of_a_contract(terms, cells):
+    row = quote(f"x:{GPU}=2.00/h,12mo,{terms}")
+    assert {
+        name: row[name] if not isinstance(row[name], float) else pytest.approx(row[name]) for name in cells
+    } == cells
+
+
 @pytest.mark.parametrize("price", ["0.60+1.80/h", "0.60/h + 1.80/h", "$0.60+$1.80"])
 def test_two_prices_are_flex(price):
     row = quote(f"x:{GPU}={price}")
@@ -69,6 +126,9 @@ def test_a_second_quote_of_the_same_name_gets_a_number():
         ("x:H100=2", "H100 is ambiguous: name the memory and form, H100-NVL-94GB or H100-PCIE-80GB or"),
         ("x:L4=cheap", "'cheap' is not a price; write 1.85/h"),
         ("x:L4=nan", "'nan' is not a price"),
+        ("x:L4=8/node-h", "'8/node-h' is the price of a node; say how many GPUs one has, such as 8/node"),
+        ("x:L4=1,overage cheap", "'cheap' is not a price"),
+        ("x:L4=1+2+3", "'1+2+3' is not a price"),
         ("x:L4=1,soon", "'soon' is not a term of a quote; use 128gpus"),
         ("x:L4=1,", "'' is not a term of a quote"),
         ("x:L4=1,8gpus,16gpus", "'16gpus' says again what an earlier term said"),
