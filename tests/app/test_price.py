@@ -108,3 +108,65 @@ def test_schema_of_the_settings(tranche, files):
     assert config.is_valid({"plan": {"horizon": "1y"}, "limits": {"spot": "4%", "provider.aws": "50%", "upfront": 2e6}})
     assert not config.is_valid({"limits": {"spott": "4%"}})
     assert not config.is_valid({"workloads": {"a/*": {"runs_on": {"L4-24GB": 0}}}})
+
+
+def test_data_that_has_to_travel_is_part_of_the_price(tranche, book):
+    given = [
+        "price",
+        GPU,
+        "--offers",
+        book,
+        "--now",
+        "2026-11-21",
+        "--data-at",
+        "aws",
+        "--egress",
+        "0.5",
+        "--gpus",
+        "8",
+    ]
+    rows = tranche(*given, "--format", "json").json
+    month = 0.5 * 8 * 730  # GB: the first hundred are free, the next ten thousand cost nine cents
+    expected = (month - 100) * 0.09 / month * 0.5
+    assert float(rows[0]["data_usd_per_gpu_hour"]) == pytest.approx(expected, abs=1e-6)
+    table = tranche(*given).out
+    assert "Data" in table.splitlines()[2]
+    assert f"${2.40 + expected:.4f}" in table
+    ran = tranche("price", GPU, "--offers", book, "--data-at", "nobody")
+    assert (ran.code, "nobody knows what egress costs there" in ran.err) == (2, True)
+
+
+def test_what_is_on_top_of_a_price_is_all_in(tranche, files):
+    row = files.offer("c", "contract", holding=2, term_months=12, adders_usd_per_gpu_hour=0.25)
+    (price,) = tranche("price", GPU, "--offers", files.table("book.csv", [row]), "--format", "json").json
+    assert (price["all_in_usd_per_gpu_hour"], price["advertised_usd_per_gpu_hour"]) == ("2.25", "2.00")
+
+
+def test_careful_marks(tranche, files):
+    rows = [
+        files.offer("old", "on_demand", usage=2, as_of="2026-10-01", confidence="low"),
+        files.offer("new", "on_demand", usage=3, as_of="2026-11-20T08:00:00Z", availability="unknown"),
+        files.offer("when", "on_demand", usage=4),
+    ]
+    ran = tranche("price", GPU, "--offers", files.table("book.csv", rows), "--now", "2026-11-21", "--format", "json")
+    marks = {row["offer_id"]: row["marks"] for row in ran.json}
+    assert marks == {"old": "stale, low confidence", "new": "may not be had", "when": "of unknown age"}
+
+
+def test_what_has_no_price_is_said_and_not_shown_as_0(tranche, files):
+    other = files.offer("x-l4", "spot", usage=1) | {"gpu_model": "L4-24GB", "provider": "x"}
+    rows = [files.offer("x", "on_demand", usage=2), other]
+    ran = tranche("price", GPU, "--offers", files.table("book.csv", rows))
+    assert ran.out.splitlines()[-1] == "No price known: spot at x"
+
+
+def test_equivalents_are_suggested_in_the_words_of_the_settings(tranche, files):
+    ran = tranche("price", "h100-sxm", "--equivalents")
+    assert '"B200-180GB" = 1.68' in ran.out
+    assert "nothing uses them until they stand in tranche.toml" in ran.out
+    snippet = "\n".join(ran.out.splitlines()[-2:]).replace("NAME", "train")
+    files.text("tranche.toml", snippet + "\n")
+    assert tranche("plan", files.usage, "--offers", files.offers, "--horizon", "history").code == 0
+    rows = tranche("price", "h100-sxm", "--equivalents", "--format", "json").json
+    assert rows[0]["gpu_model"] == GPU
+    assert tranche("price", "h100-sxm", "--equivalents", "--format", "csv").code == 2
