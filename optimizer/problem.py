@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from optimizer.demand import Demand
+from optimizer.demand import Demand, Stream
 from optimizer.limits import Limits
 from optimizer.tariffs import Tariff
 
@@ -91,9 +91,9 @@ def problem_of(demand: Demand, tariffs: Iterable[Tariff], limits: Limits) -> Pro
         demand=demand.gpu_hours,
         demanded=float(demand.gpu_hours.sum(axis=0) @ demand.weight),
         weight=demand.weight,
-        rates=np.array([[tariff.rate_for(stream) for tariff in tariffs] for stream in demand.streams], dtype=float),
+        rates=_rates(demand.streams, tariffs),
         running=running,
-        hours=running @ demand.weight,
+        hours=calendar.reshape(len(tariffs), len(begins)) @ np.bincount(slots, demand.weight, len(begins)),
         holding=_column(tariff.holding for tariff in tariffs),
         usage=_column(tariff.usage for tariff in tariffs),
         lot=_column((tariff.lot or 0.0) if tariff.held else 0.0 for tariff in tariffs),
@@ -106,6 +106,15 @@ def problem_of(demand: Demand, tariffs: Iterable[Tariff], limits: Limits) -> Pro
         provider=np.array([tariff.provider for tariff in tariffs], dtype=str),
         limits=limits,
     )
+
+
+def _rates(streams: Sequence[Stream], tariffs: Sequence[Tariff]) -> Floats:
+    """Return how much of each stream's demand an hour of each tariff serves; a price book has few kinds of tariffs."""
+    kinds = [(tariff.gpu_model, tariff.provider, tariff.region, tariff.spot) for tariff in tariffs]
+    first = {kind: index for index, kind in reversed(list(enumerate(kinds)))}
+    place = {kind: column for column, kind in enumerate(first)}
+    found = np.array([[tariffs[index].rate_for(stream) for index in first.values()] for stream in streams], dtype=float)
+    return found.reshape(len(streams), len(first))[:, [place[kind] for kind in kinds]]
 
 
 def _column(values: Iterable[float]) -> Floats:

@@ -87,10 +87,16 @@ def useful_pairs(problem: Problem) -> Bools:
     dearer way: moving the hour to the cheaper one keeps every constraint and lowers the cost. That holds only if the
     cheaper one uses up no limit that the dearer one leaves alone. Of two equally cheap ones the first stays; a pool
     whose usage price alone reaches e is dropped too.
+
+    A cheap one that is itself dropped everywhere need not be looked at: whatever it would drop, the one that dropped it
+    drops too, since both conditions carry over from one to the next.
     """
     eligible, unit, anchor = problem.rates > 0, problem.unit_price, problem.endless
     keep = eligible.copy()
-    for cheap in np.flatnonzero(anchor):
+    anchors = np.flatnonzero(anchor)
+    for cheap in anchors[np.argsort(unit[:, anchors].min(axis=0, initial=np.inf), kind="stable")]:
+        if not keep[:, cheap].any():
+            continue
         price = unit[:, cheap : cheap + 1]
         later = np.arange(len(anchor)) > cheap
         worse = (unit > price) | ((unit == price) & (later | problem.held | ~anchor))
