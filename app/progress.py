@@ -77,6 +77,7 @@ class Bars:
 
     def __init__(self, names: Sequence[str]) -> None:
         self._stages = {name: Stage() for name in names}
+        self._ended: dict[str, str] = {}
         self._lock = Lock()
         self._drawn = 0.0
         self._lines = 0
@@ -90,10 +91,13 @@ class Bars:
         with self._lock:
             stage = self._stages[name]
             self._stages[name] = Stage(stage.done + done, stage.total + total)
-            now = monotonic()
-            if now - self._drawn >= EVERY_S:
-                self._drawn = now
-                self._draw()
+            self._draw()
+
+    def end(self, name: str, how: str) -> None:
+        """Say how a work has ended in place of its bar."""
+        with self._lock:
+            self._ended[name] = how
+            self._draw(at_once=True)
 
     def clear(self) -> None:
         """Take the bars away."""
@@ -102,8 +106,13 @@ class Bars:
             sys.stderr.flush()
             self._lines = 0
 
-    def _draw(self) -> None:
-        lines = [_line(name, stage) for name, stage in self._stages.items() if stage.total]
+    def _draw(self, *, at_once: bool = False) -> None:
+        now = monotonic()
+        if now - self._drawn < EVERY_S and not at_once:
+            return
+        self._drawn = now
+        begun = [(name, stage) for name, stage in self._stages.items() if stage.total or name in self._ended]
+        lines = [_line(name, stage, self._ended.get(name)) for name, stage in begun]
         sys.stderr.write(UP * self._lines + "".join(f"{line}{CLEAR_LINE}\n" for line in lines))
         sys.stderr.flush()
         self._lines = len(lines)
@@ -124,7 +133,9 @@ class One:
         self._bars.change(self._name, done=amount)
 
 
-def _line(name: str, stage: Stage) -> str:
+def _line(name: str, stage: Stage, ended: str | None) -> str:
+    if ended:
+        return f"{name:<20} {ended}"
     share = min(stage.done / stage.total, 1.0)
     filled = round(share * CELLS)
     return f"{name:<20} [{'#' * filled}{'.' * (CELLS - filled)}] {share:4.0%} {stage.done:,.0f} of {stage.total:,.0f}"

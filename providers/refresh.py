@@ -42,7 +42,12 @@ class Outcome:
 
 
 def refresh(
-    feeds: Mapping[str, Feed], ask_of: Callable[[str], Ask], workspace: Workspace, *, usual: Mapping[str, float]
+    feeds: Mapping[str, Feed],
+    ask_of: Callable[[str], Ask],
+    workspace: Workspace,
+    *,
+    usual: Mapping[str, float],
+    ended: Callable[[Outcome], None] = lambda _: None,
 ) -> list[Outcome]:
     """Read every feed, each in a thread of its own, and return what became of them by name.
 
@@ -51,6 +56,7 @@ def refresh(
         ask_of: what a feed is asked for, by its name.
         workspace: where prices go.
         usual: as `providers.offers.offers_of` needs it.
+        ended: who is told as soon as one feed has ended.
 
     Raises:
         KeyboardInterrupt: somebody wants the work to end. Feeds that were done by then are kept.
@@ -69,23 +75,26 @@ def refresh(
     for thread in threads:
         thread.start()
     try:
-        ended = [_next(done) for _ in threads]
+        all_ended = [_next(done, ended) for _ in threads]
     except BaseException:
         _stop(asks, threads)
         raise
-    for error in ended:
+    for error in all_ended:
         if isinstance(error, Exception):
             raise error
-    return sorted((one for one in ended if isinstance(one, Outcome)), key=lambda outcome: outcome.feed)
+    return sorted((one for one in all_ended if isinstance(one, Outcome)), key=lambda outcome: outcome.feed)
 
 
-def _next(done: "SimpleQueue[Outcome | Exception]") -> Outcome | Exception:
+def _next(done: "SimpleQueue[Outcome | Exception]", ended: Callable[[Outcome], None]) -> Outcome | Exception:
     """Wait for a feed, in short steps so that ctrl-c is heard."""
     while True:
         try:
-            return done.get(timeout=PEEK_S)
+            found = done.get(timeout=PEEK_S)
         except Empty:
             continue
+        if isinstance(found, Outcome):
+            ended(found)
+        return found
 
 
 def _stop(asks: Mapping[str, Ask], threads: list[Thread]) -> None:

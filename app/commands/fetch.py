@@ -70,7 +70,11 @@ def _refreshed(
                 now=now, regions=tuple(given["regions"]), urls=said.urls, progress=bars.of(name) if bars else None
             )
 
-        return refresh(feeds, ask_of, workspace, usual=usual)
+        def ended(outcome: Outcome) -> None:
+            if bars:
+                bars.end(outcome.feed, outcome.state)
+
+        return refresh(feeds, ask_of, workspace, usual=usual, ended=ended)
 
 
 def _say(outcome: Outcome, voice: Voice, *, named: bool) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.progress import Bar
+from app.progress import Bar, Bars
 
 
 @pytest.fixture
@@ -52,3 +52,23 @@ def test_it_is_not_drawn_more_often_than_ten_times_a_second(clock, capsys):
         clock[0] = 1 + tick / 100
         bar.advance(1, "rows")
     assert capsys.readouterr().err.count("\r") == pytest.approx(10, abs=1)
+
+
+def test_bars_of_several_works_stand_below_each_other_until_they_are_gone(capsys, monkeypatch):
+    clock = iter(range(1, 100))
+    monkeypatch.setattr("app.progress.monotonic", lambda: next(clock))
+    bars = Bars(["one", "two"])
+    first, second = bars.of("one"), bars.of("two")
+    first.expect(4, "pages")
+    second.expect(2, "pages")
+    first.advance(1, "pages")
+    drawn = capsys.readouterr().err
+    assert drawn.count("\n") == 1 + 2 + 2  # the second work has no line before it expects anything
+    assert "one                  [######..................]  25% 1 of 4" in drawn.splitlines()[-2]
+    assert "0% 0 of 2" in drawn.splitlines()[-1]
+    bars.end("two", "failed")
+    ended = capsys.readouterr().err
+    assert "two                  failed" in ended
+    assert ended.startswith("\x1b[A" * 2)
+    bars.clear()
+    assert capsys.readouterr().err == "\x1b[A\x1b[K" * 2

@@ -141,7 +141,7 @@ def test_ctrl_c_stops_feeds_that_still_run_and_keeps_those_that_are_done(feeds, 
         ask.advance()
         return Harvest(listings=[WEST])
 
-    def interrupted(done):
+    def interrupted(done, _):
         outcome = done.get(timeout=5)
         ended.set()
         assert outcome.state == "refreshed"
