@@ -119,7 +119,7 @@ def _fetched(workspace: Workspace, *, currency: str, rates: Mapping[str, float])
     current = book.current(workspace)
     if not current.days:
         return bundle.price_book(), list(current.found)
-    frame, told = currencies.converted(current.offers, to=currency, rates=rates)
+    frame, told = currencies.converted(book.plannable(current.offers), to=currency, rates=rates)
     kept, left = currencies.only(frame, currency)
     sha256 = hashlib.sha256(current.offers.write_csv().encode()).hexdigest()
     return Source(path=FETCHED, sha256=sha256, frame=kept), [*current.found, *told, *left]

@@ -44,6 +44,11 @@ def current(workspace: Workspace) -> Book:
     return Book(offers, days, [*found, *dear])
 
 
+def plannable(offers: pl.DataFrame) -> pl.DataFrame:
+    """Leave out what no workload of a plan can run on: SageMaker's machines take its own jobs only."""
+    return offers.filter(~pl.col("instance_type").str.starts_with("ml.").fill_null(value=False))
+
+
 def history(workspace: Workspace, gpu_model: str, *, since: date) -> pl.DataFrame:
     """Return the offers of a GPU model day by day, with `feed` and `day`, sorted by offer and day."""
     frames = [

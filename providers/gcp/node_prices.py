@@ -28,6 +28,7 @@ from providers.listings import Listing
 from providers.tables import Diagnostic
 
 _SHOWN = 3
+FLEX_START_HOURS = 7 * 24.0
 _CAPACITY = "holds no capacity by itself: pair it with a reservation"
 
 
@@ -47,6 +48,7 @@ class _Option(NamedTuple):
     variant: str | None = None
     availability: Literal["listed", "unknown"] = "listed"
     note: str | None = None
+    interruptions: float | None = None
 
 
 class Machine(NamedTuple):
@@ -72,9 +74,12 @@ _OPTIONS = {
     SPOT: _Option("spot", availability="unknown"),  # regions with a price do not all have the machine
     CUD_12: _Option("cud", 12, note=_CAPACITY),
     CUD_36: _Option("cud", 36, note=_CAPACITY),
-    FLEX_START: _Option("on_demand", None, "dws-flex-start", "unknown", "starts when there is room; at most 7 days"),
+    # Only work that may wait and be interrupted can run on it, which is what spot means to a plan.
+    FLEX_START: _Option(
+        "spot", None, "dws-flex-start", "unknown", "starts when there is room; ends after 7 days", FLEX_START_HOURS
+    ),
     CALENDAR: _Option(
-        "capacity_block", None, "dws-calendar", "listed", "for dates that are asked for; at most 90 days"
+        "capacity_block", 3, "dws-calendar", "listed", "for dates that are asked for; the term is the longest, 90 days"
     ),
 }
 _COMMITTED = (CUD_12, CUD_36)
@@ -157,7 +162,7 @@ def _listing(
     return Listing(
         provider="gcp", purchase_option=how.purchase_option, hourly=float(hourly), as_of=as_of, source=source,
         region=region, instance_type=machine.name, term_months=how.term_months, variant=how.variant,
-        availability=how.availability, note=note,
+        availability=how.availability, note=note, interruptions=how.interruptions,
     )  # fmt: skip
 
 

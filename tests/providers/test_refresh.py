@@ -185,6 +185,21 @@ def test_a_spot_price_above_on_demand_is_kept_and_flagged(feeds, workspace):
     assert "aws-us-east-1a-p5.48xlarge-spot" in current.found[0].message
 
 
+def test_machines_of_sagemaker_are_listed_and_not_planned_with(feeds, workspace):
+    train = replace(
+        P5,
+        instance_type="ml.p5.48xlarge",
+        gpu_model="H100-SXM-80GB",
+        gpus=8.0,
+        purchase_option="savings_plan",
+        term_months=12,
+    )
+    run(feeds(aws=gives(P5, train)), workspace)
+    offers = book.current(Workspace(workspace)).offers
+    left = set(offers["offer_id"]) - set(book.plannable(offers)["offer_id"])
+    assert left == {"aws-us-east-1-8x-ml.p5.48xlarge-savings-plan-12mo"}
+
+
 def test_what_is_owned_is_kept_apart(feeds, workspace):
     row = {
         "commitment_id": "ri-1", "provider": "aws", "gpu_model": "H100-SXM-80GB", "purchase_option": "reserved",

@@ -123,7 +123,9 @@ def test_an_a4_machine_is_eight_slices_and_none_is_sold_on_demand():
 def test_each_option_says_what_it_is_and_whether_it_can_be_had():
     found = {item.variant or item.term_months or item.purchase_option: item for item in composed(*A4)[0]}
     assert (found["dws-calendar"].purchase_option, found["dws-calendar"].availability) == ("capacity_block", "listed")
-    assert (found["dws-flex-start"].purchase_option, found["dws-flex-start"].availability) == ("on_demand", "unknown")
+    assert found["dws-calendar"].term_months == 3
+    flex = found["dws-flex-start"]
+    assert (flex.purchase_option, flex.availability, flex.interruptions) == ("spot", "unknown", 168)
     assert found["spot"].availability == "unknown"
     assert (found[36].purchase_option, found[36].availability) == ("cud", "listed")
     assert "reservation" in found[36].note
