@@ -14,7 +14,8 @@ from providers.tables import HOURS_PER_MONTH, OFFERS, PAY_AS_YOU_GO, PURCHASE_OP
 
 ASSUMED_INTERRUPTION_HOURS = 24.0  # where nobody says how long spot lasts; rather too short than too long
 SPOT_HABITS = {"restart_hours": 0.25, "checkpoint_hours": 0.5, "checkpoint_cost_hours": 0.02}
-LOWEST, HIGHEST = 0.02, 5.0  # a price outside these, times the usual on-demand price of its GPU, is taken for an error
+LOWEST, HIGHEST = 0.02, 6.0  # a price outside these, times the usual on-demand price of its GPU, is taken for an error
+HIGHEST_OF_MACHINE = 10.0  # a known machine may have one GPU and much else: a g4dn.16xlarge costs 7.7 times a T4
 SCHEMA = pl.Schema({column.name: column.dtype for column in OFFERS.columns})
 
 PROBLEMS = {
@@ -27,7 +28,8 @@ PROBLEMS = {
     "no-term": ("commitments without a term above 0", "give them in a file of --offers with term_months"),
     "unknown-option": ("purchase options that are not known", f"use one of {', '.join(PURCHASE_OPTIONS)}"),
     "implausible": (
-        f"prices outside {LOWEST:g} to {HIGHEST:g} times what their GPU usually costs on demand",
+        f"prices outside {LOWEST:g} to {HIGHEST:g} times what their GPU usually costs on demand, "
+        f"{HIGHEST_OF_MACHINE:g} for known machines",
         "where one is right, give it in a file of --offers",
     ),
     "two-prices": ("offers with two prices, of which the dearer counts", "look at the seller's page"),
@@ -96,7 +98,7 @@ def _row(listing: Listing, usual: Mapping[str, float]) -> dict[str, Any]:
     model, gpus = _gpus(listing)
     prices = _prices(listing, gpus)
     if listing.currency == "USD":
-        _refuse_implausible(model, sum(prices.values()), usual)
+        _refuse_implausible(listing, model, sum(prices.values()), usual)
     return {
         "offer_id": _name(listing, model),
         "gpu_model": model,
@@ -170,8 +172,10 @@ def _upfront_share(listing: Listing) -> float:
     return listing.upfront / (listing.upfront + listing.hourly * (term_hours(listing) or 0.0))
 
 
-def _refuse_implausible(model: str, rate: float, usual: Mapping[str, float]) -> None:
-    if model in usual and not LOWEST * usual[model] <= rate <= HIGHEST * usual[model]:
+def _refuse_implausible(listing: Listing, model: str, rate: float, usual: Mapping[str, float]) -> None:
+    known_machine = instance_gpus(listing.provider, listing.instance_type or "")
+    highest = HIGHEST_OF_MACHINE if known_machine else HIGHEST
+    if model in usual and not LOWEST * usual[model] <= rate <= highest * usual[model]:
         raise _LeftOutError("implausible")
 
 

@@ -30,6 +30,10 @@ def test_a_machine_is_divided_by_its_gpus():
     assert row["offer_id"] == "aws-us-east-1-p5.48xlarge-on-demand"
 
 
+def test_a_machine_with_one_gpu_and_much_else_may_cost_many_times_its_gpu():
+    assert only(replace(P5, instance_type="g4dn.16xlarge", hourly=4.352))["usage_usd_per_gpu_hour"] == 4.352
+
+
 def test_a_part_of_a_gpu_counts_as_one():
     row = only(replace(P5, instance_type="g6f.xlarge", hourly=0.2))
     assert row["gpus_per_node"] == pytest.approx(1 / 8)
@@ -87,6 +91,7 @@ def test_spot_whose_interruptions_nobody_knows_is_held_to_last_a_day():
         ({"hourly": 55.04 * 8}, "implausible"),
         ({"purchase_option": "reserved", "term_months": 12, "hourly": 55.04 * 8760}, "implausible"),
         ({"purchase_option": "spot", "hourly": 0.01}, "implausible"),
+        ({"instance_type": None, "gpu_model": "H100-SXM-80GB", "gpus": 1.0, "hourly": 29.52}, "implausible"),
     ],
 )
 def test_what_cannot_be_trusted_is_left_out_and_named(change, code):
