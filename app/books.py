@@ -17,7 +17,7 @@ from providers.quotes import offers_from
 from providers.tables import OFFERS, Diagnostic, refuse_mixed_currencies
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from app.session import Request
@@ -29,7 +29,12 @@ STALE_DAYS = 30
 
 
 def books_of(
-    request: Request, workspace: Workspace, *, currency: str | None, rates: Mapping[str, float]
+    request: Request,
+    workspace: Workspace,
+    *,
+    currency: str | None,
+    rates: Mapping[str, float],
+    used: Iterable[str | None] = (),
 ) -> tuple[list[Source], list[Diagnostic]]:
     """Return the offers to plan with in one currency: those given and nothing else, a price book only where none is.
 
@@ -40,10 +45,12 @@ def books_of(
         workspace: where fetched prices are.
         currency: of the plan; None where the offers decide it.
         rates: USD for one unit of other currencies.
+        used: the regions in which something runs.
     """
     demo = not request.usage
     names = request.offers or (() if request.offer and not demo else (BUNDLED if demo else FETCHED,))
     books, found = _named(names, workspace, currency=currency, rates=rates)
+    books = [replace(one, frame=book.plannable(one.frame, used=used)) if one.path == FETCHED else one for one in books]
     if demo and not request.offers:
         books.append(bundle.demo_quotes())
     books += _typed(request.offer, currency=currency or _first(books))
@@ -119,7 +126,7 @@ def _fetched(workspace: Workspace, *, currency: str, rates: Mapping[str, float])
     current = book.current(workspace)
     if not current.days:
         return bundle.price_book(), list(current.found)
-    frame, told = currencies.converted(book.plannable(current.offers), to=currency, rates=rates)
+    frame, told = currencies.converted(current.offers, to=currency, rates=rates)
     kept, left = currencies.only(frame, currency)
     sha256 = hashlib.sha256(current.offers.write_csv().encode()).hexdigest()
     return Source(path=FETCHED, sha256=sha256, frame=kept), [*current.found, *told, *left]

@@ -48,6 +48,7 @@ def session_of(request: Request) -> Session:
         workspace,
         currency=_currency(priced) if priced else None,
         rates=said.currencies,
+        used={region for source in usage for region in source.frame["region"].unique()},
     )
     currency = _currency([*books, *owned, *usage])
     offered, found_offers = _whole(books, OFFERS)

@@ -1,6 +1,6 @@
 """The price book: what was fetched into the workspace, and what ships with the program where nothing was."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from providers.tables import COMMITMENTS, OFFERS, Diagnostic, InputError
 
 SHIPPED = "bundled"
 ABOVE_ON_DEMAND = "above on-demand"
+APART = ("us-gov-", "usgov", "usdod", "cn-", "china")
 _SOLD = ["provider", "purchase_option"]
 
 
@@ -44,9 +45,21 @@ def current(workspace: Workspace) -> Book:
     return Book(offers, days, [*found, *dear])
 
 
-def plannable(offers: pl.DataFrame) -> pl.DataFrame:
-    """Leave out what no workload of a plan can run on: SageMaker's machines take its own jobs only."""
-    return offers.filter(~pl.col("instance_type").str.starts_with("ml.").fill_null(value=False))
+def plannable(offers: pl.DataFrame, *, used: Iterable[str | None] = ()) -> pl.DataFrame:
+    """Leave out what no workload of a plan can run on.
+
+    SageMaker's machines take its own jobs only. Regions for a government, and those in China, take accounts of their
+    own, so that they count only where something runs there already.
+
+    Args:
+        offers: rows of Offers.
+        used: regions of the usage.
+    """
+    apart = [prefix for prefix in APART if not any((region or "").casefold().startswith(prefix) for region in used)]
+    region = pl.col("region").str.to_lowercase()
+    closed = pl.any_horizontal(pl.lit(value=False), *(region.str.starts_with(prefix) for prefix in apart))
+    sagemaker = pl.col("instance_type").str.starts_with("ml.")
+    return offers.filter(~sagemaker.fill_null(value=False) & ~closed.fill_null(value=False))
 
 
 def history(workspace: Workspace, gpu_model: str, *, since: date) -> pl.DataFrame:

@@ -47,9 +47,18 @@ def egress_usd_per_gb(source: str, target: str, *, gb: float) -> float | None:
     return None if whole is None else whole / gb
 
 
+def rows() -> list[dict[str, str | None]]:
+    """Return the whole table as text: provider, item, from_gb, until_gb, usd, unit, as_of, confidence, source."""
+    return list(_table().iter_rows(named=True))
+
+
+def _table() -> pl.DataFrame:
+    return pl.read_csv(files("data").joinpath("hidden_costs.csv").read_bytes(), infer_schema=False)
+
+
 @cache
 def _tiers() -> dict[tuple[str, str], tuple[Tier, ...]]:
-    table = pl.read_csv(files("data").joinpath("hidden_costs.csv").read_bytes(), infer_schema=False)
+    table = _table()
     endless = pl.col("until_gb").cast(pl.Float64).fill_null(float("inf"))
     amounts = (pl.col("from_gb").cast(pl.Float64), endless, pl.col("usd").cast(pl.Float64))
     columns = table.select("provider", "item", *amounts, "confidence", "source")

@@ -28,8 +28,7 @@ PROBLEMS = {
     "no-term": ("commitments without a term above 0", "give them in a file of --offers with term_months"),
     "unknown-option": ("purchase options that are not known", f"use one of {', '.join(PURCHASE_OPTIONS)}"),
     "implausible": (
-        f"prices outside {LOWEST:g} to {HIGHEST:g} times what their GPU usually costs on demand, "
-        f"{HIGHEST_OF_MACHINE:g} for known machines",
+        f"prices below {LOWEST:g} or above {HIGHEST:g} times ({HIGHEST_OF_MACHINE:g} of known machines) the usual",
         "where one is right, give it in a file of --offers",
     ),
     "two-prices": ("offers with two prices, of which the dearer counts", "look at the seller's page"),

@@ -14,6 +14,8 @@ from app.diagnostics import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import polars as pl
+
     from app.prices import Data, Price
 
 DAYS = {"d": 1, "w": 7, "mo": 30, "y": 365}
@@ -32,6 +34,7 @@ DAYS = {"d": 1, "w": 7, "mo": 30, "y": 365}
 @click.option(
     "--gpus", type=click.FloatRange(min=0, min_open=True), default=8.0, show_default=True, help="For tiers of egress."
 )
+@click.option("--hidden-costs", is_flag=True, help="Show what a price of GPUs does not hold: egress, storage, traffic.")
 @click.option("--equivalents", is_flag=True, help="Show what other GPUs can do of its work, instead of prices.")
 @options.workspace_option
 @options.config_option
@@ -50,6 +53,8 @@ def command(context: click.Context, /, *, gpu: str, form: str, **given: Any) -> 
     model = model_of(gpu, offers)
     if given["equivalents"]:
         return options.emit(_equivalents(model, form))
+    if given["hidden_costs"]:
+        return options.emit(_hidden(offers, model, form))
     voice.report(found)
     data = _data(given)
     prices = prices_of(offers, model, region=given["region"], option=given["option"], now=now, data=data)
@@ -114,6 +119,15 @@ def _equivalents(model: str, form: str) -> str:
         if form == "json"
         else report.equivalents_as_table(found, width=options.terminal_width())
     )
+
+
+def _hidden(offers: pl.DataFrame, model: str, form: str) -> str:
+    from app.reports import prices as report
+    from providers.hidden_costs import rows
+
+    sellers = offers.filter(offers["gpu_model"] == model)["provider"].unique().sort().to_list()
+    found = [row for row in rows() if row["provider"] in sellers]
+    return report.hidden_costs(found, form, width=options.terminal_width())
 
 
 def _rendered(

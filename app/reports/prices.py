@@ -101,6 +101,17 @@ def equivalents_as_table(equivalents: Sequence[Equivalent], *, width: int) -> st
     return "\n".join([head, "", *columns(titles, rows, width=width), "", *legend, "", *_suggested(equivalents)]) + "\n"
 
 
+def hidden_costs(rows: Sequence[Mapping[str, str | None]], form: str, *, width: int) -> str:
+    """Return what a price of GPUs does not hold, a line a tier."""
+    if form == "json":
+        return json.dumps(rows, indent=2) + "\n"
+    if form == "csv":
+        return csv.write(tuple(rows[0]) if rows else (), rows)
+    titles = ("Provider", "Cost", "From GB", "Until GB", "USD", "Per", "As of", "Confidence", "Source")
+    cells = [[value or UNKNOWN for value in row.values()] for row in rows]
+    return "\n".join(plain(line) for line in columns(titles, cells, width=width)) + "\n"
+
+
 def _suggested(equivalents: Sequence[Equivalent]) -> list[str]:
     """Return lines for tranche.toml; nothing takes them but a person."""
     found = {one.gpu_model: one.suggestion for one in equivalents[1:] if one.suggestion}

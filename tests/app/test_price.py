@@ -170,3 +170,13 @@ def test_equivalents_are_suggested_in_the_words_of_the_settings(tranche, files):
     rows = tranche("price", "h100-sxm", "--equivalents", "--format", "json").json
     assert rows[0]["gpu_model"] == GPU
     assert tranche("price", "h100-sxm", "--equivalents", "--format", "csv").code == 2
+
+
+def test_hidden_costs_of_those_who_sell_the_gpu(tranche, files):
+    book = files.table("book.csv", [files.offer("x", "on_demand", usage=2) | {"provider": "aws"}])
+    rows = tranche("price", GPU, "--offers", book, "--hidden-costs", "--format", "json").json
+    assert {row["provider"] for row in rows} == {"aws"}
+    first = next(row for row in rows if row["item"] == "internet_egress" and row["from_gb"] == "100")
+    assert (first["until_gb"], first["usd"], first["confidence"]) == ("10100", "0.09", "medium")
+    assert all(row["source"] for row in rows)
+    assert "internet_egress" in tranche("price", GPU, "--offers", book, "--hidden-costs").out

@@ -200,6 +200,15 @@ def test_machines_of_sagemaker_are_listed_and_not_planned_with(feeds, workspace)
     assert left == {"aws-us-east-1-8x-ml.p5.48xlarge-savings-plan-12mo"}
 
 
+@pytest.mark.parametrize(
+    ("used", "left"), [((), 1), (("us-east-1", None), 1), (("us-gov-west-1",), 2), (("cn-north-1",), 2)]
+)
+def test_regions_apart_count_only_where_something_runs_there(feeds, workspace, used, left):
+    run(feeds(aws=gives(P5, replace(P5, region="us-gov-east-1"), replace(P5, region="cn-north-1"))), workspace)
+    offers = book.current(Workspace(workspace)).offers.filter(pl.col("feed") == "aws")
+    assert book.plannable(offers, used=used).height == left
+
+
 def test_what_is_owned_is_kept_apart(feeds, workspace):
     row = {
         "commitment_id": "ri-1", "provider": "aws", "gpu_model": "H100-SXM-80GB", "purchase_option": "reserved",
