@@ -7,7 +7,7 @@ from typing import NamedTuple
 import polars as pl
 
 from providers import bundle, store
-from providers.names import NAMED
+from providers.names import few
 from providers.store import Workspace
 from providers.tables import COMMITMENTS, OFFERS, Diagnostic, InputError
 
@@ -108,6 +108,5 @@ def _latest(workspace: Workspace, feed: str) -> tuple[tuple[store.Day, pl.DataFr
 
 
 def _dear(names: Sequence[str]) -> Diagnostic:
-    shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
-    message = f"{len(names):,} spot prices are above on-demand, and kept as they are: {shown}"
+    message = f"{len(names):,} spot prices are above on-demand, and kept as they are: {few(names)}"
     return Diagnostic(level="note", code="spot-above-on-demand", message=message)

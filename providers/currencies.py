@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from providers.names import NAMED
+from providers.names import few
 from providers.tables import Diagnostic
 
 PRICES = ("holding_usd_per_gpu_hour", "usage_usd_per_gpu_hour", "salvage_usd_per_gpu_hour")
@@ -54,12 +54,11 @@ def only(offers: pl.DataFrame, currency: str) -> tuple[pl.DataFrame, list[Diagno
         return offers, []
     codes = ", ".join(others["currency"].unique().sort())
     names = others["offer_id"].sort().to_list()
-    shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
     return offers.filter(pl.col("currency") == currency), [
         Diagnostic(
             level="note",
             code="other-currency",
-            message=f"{len(names):,} prices in {codes} are left out of a plan in {currency}: {shown}",
+            message=f"{len(names):,} prices in {codes} are left out of a plan in {currency}: {few(names)}",
             hint="give a rate in tranche.toml, such as [currencies] EUR = 1.08, the USD that one euro is",
         )
     ]

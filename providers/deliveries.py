@@ -9,6 +9,7 @@ from pathlib import Path
 
 from providers import manifests, picks, places
 from providers.manifests import Manifest
+from providers.names import few
 from providers.picks import Pick
 from providers.places import Found
 from providers.recognise import File, Kind, azure_kind, kind_of
@@ -121,7 +122,7 @@ def _without_strays(chosen: Sequence[Pick], kinds: Mapping[Found, Kind]) -> tupl
         Diagnostic(
             level="warning",
             code="not-listed",
-            message=f"{_listed([file.name for file in some], SHOWN)} lies among the files of {chosen[index].name}, "
+            message=f"{few([file.name for file in some], SHOWN)} lies among the files of {chosen[index].name}, "
             "which does not list it: left out",
             hint="if it is a bill of its own, keep it in a folder of its own",
         )
@@ -169,7 +170,7 @@ def _deliveries(pick: Pick, kinds: Mapping[Found, Kind]) -> list[Delivery]:
             kind=kind,
             period=pick.period,
             files=tuple(File(path=str(file.path), name=file.name, kind=kind) for file in files),
-            name=pick.name or _listed([file.name for file in files], 1),
+            name=pick.name or few([file.name for file in files], 1),
             created=pick.created,
             left_out=left_out if index == 0 else (),
         )
@@ -185,7 +186,7 @@ def _passed_over(files: Sequence[Found]) -> list[Diagnostic]:
         if len(files) == 1
         else "are no exports that are understood, and were"
     )
-    message = f"{_listed([file.name for file in files], SHOWN)} {verb} passed over"
+    message = f"{few([file.name for file in files], SHOWN)} {verb} passed over"
     return [Diagnostic(level="note", code="passed-over", message=message)]
 
 
@@ -194,7 +195,7 @@ def _left_out(deliveries: Iterable[Delivery]) -> list[Diagnostic]:
         Diagnostic(
             level="note",
             code="left-out",
-            message=f"{one.name} is the newest delivery; {_listed(one.left_out, SHOWN)} beside it do not count",
+            message=f"{one.name} is the newest delivery; {few(one.left_out, SHOWN)} beside it do not count",
         )
         for one in deliveries
         if one.left_out
@@ -214,11 +215,6 @@ def _garbled(deliveries: Iterable[Delivery]) -> list[Diagnostic]:
         for file in texts
         if Path(file.path).stat().st_size <= TEXT_BYTES and not is_utf8(file.path)
     ]
-
-
-def _listed(names: Sequence[str], shown: int) -> str:
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return f"{', '.join(names[:shown])}{more}"
 
 
 def _sha256(file: Found) -> str:

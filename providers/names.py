@@ -1,7 +1,7 @@
 """GPU names in the tables as their sources write them -> the canonical names that a plan compares."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -53,13 +53,21 @@ def _models() -> tuple[str, ...]:
     return tuple(table["gpu_model"].sort())
 
 
+def few(names: Sequence[str], most: int = NAMED) -> str:
+    """Return names in a row; of many, the first and how many more there are.
+
+    >>> few(["a", "b", "c"], 2)
+    'a, b and 1 more'
+    """
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
 def _unknown(names: list[str], where: str) -> Diagnostic:
-    shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
     hints = [hint for name in names[:NAMED] if (hint := remedy(name))]
     return Diagnostic(
         level="warning",
         code="unknown-gpu-model",
-        message=f"GPU models used as written, because the accelerator table does not know them: {shown}",
+        message=f"GPU models used as written, because the accelerator table does not know them: {few(names)}",
         hint="; ".join(hints),
         where=where,
     )

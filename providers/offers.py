@@ -9,7 +9,7 @@ import polars as pl
 
 from providers.accelerators import canonical, instance_gpus, known
 from providers.listings import Listing
-from providers.names import NAMED
+from providers.names import few
 from providers.tables import HOURS_PER_MONTH, OFFERS, PAY_AS_YOU_GO, PURCHASE_OPTIONS, Diagnostic, checked
 
 ASSUMED_INTERRUPTION_HOURS = 24.0  # where nobody says how long spot lasts; rather too short than too long
@@ -218,7 +218,6 @@ def _told(problems: Mapping[str, Sequence[str]]) -> list[Diagnostic]:
 
 
 def _diagnostic(code: str, names: Sequence[str], what: str, hint: str) -> Diagnostic:
-    few = list(dict.fromkeys(names))
-    shown = ", ".join(few[:NAMED]) + (f" and {len(few) - NAMED} more" if len(few) > NAMED else "")
+    shown = few(list(dict.fromkeys(names)))
     level = "note" if code == "no-price" else "warning"
     return Diagnostic(level=level, code=code, message=f"{len(names):,} {what}: {shown}", hint=hint)  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from providers.asking import NoCredentialsError
 from providers.listings import Harvest, Listing
+from providers.names import few
 from providers.tables import Diagnostic, InputError
 
 Row = Mapping[str, Any]
@@ -42,7 +43,7 @@ def understood(
         except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
             bad.append(f"{_label(row, place)} ({_reason(error)})")
     if not good:
-        raise InputError(source, f"no row is understood: {_shown(bad)}" if bad else "lists no GPU", NEWER)
+        raise InputError(source, f"no row is understood: {few(bad, _SHOWN)}" if bad else "lists no GPU", NEWER)
     return good, [_warning(source, bad)] if bad else []
 
 
@@ -123,14 +124,10 @@ def _warning(source: str, bad: list[str]) -> Diagnostic:
     return Diagnostic(
         level="warning",
         code="rows-not-understood",
-        message=f"{source}: {rows} not understood and left out: {_shown(bad)}",
+        message=f"{source}: {rows} not understood and left out: {few(bad, _SHOWN)}",
         hint=f"the other rows are in; {NEWER}",
         where=source,
     )
-
-
-def _shown(bad: list[str]) -> str:
-    return ", ".join(bad[:_SHOWN]) + (f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else "")
 
 
 def _label(row: object, place: int) -> str:

@@ -21,6 +21,7 @@ from typing import Any
 
 from providers.asking import Ask
 from providers.listings import Harvest, Listing
+from providers.names import few
 from providers.tables import HOURS_PER_MONTH, Diagnostic, InputError
 
 NAMED = 3  # rows that a message names before it only counts
@@ -106,7 +107,7 @@ def skipped(broken: list[str], where: str) -> list[Diagnostic]:
     """Return a warning that names the first rows that could not be read, if there are any."""
     if not broken:
         return []
-    message = f"{where}: {len(broken)} of its rows cannot be read and are left out: {_first(broken)}"
+    message = f"{where}: {len(broken)} of its rows cannot be read and are left out: {few(broken, NAMED)}"
     return [Diagnostic(level="warning", code="azure-rows-skipped", message=message, hint=SHAPE_REMEDY, where=where)]
 
 
@@ -242,7 +243,7 @@ def _settled(rows: list[Row], where: str) -> tuple[list[Row], list[Diagnostic]]:
             doubtful.append(f"{first.size} {first.option} in {first.region}")
     if not doubtful:
         return kept, []
-    message = f"{where} states several prices at once, of which the dearest counts, for {_first(doubtful)}"
+    message = f"{where} states several prices at once, of which the dearest counts, for {few(doubtful, NAMED)}"
     hint = "give the right price in a file (--offers)"
     return kept, [Diagnostic(level="warning", code="azure-prices-differ", message=message, hint=hint, where=where)]
 
@@ -261,11 +262,6 @@ def _listing(row: Row, now: datetime, source: str, note: str | None) -> Listing:
         currency=row.currency,
         note="; ".join(text for text in (note, row.note) if text) or None,
     )
-
-
-def _first(names: list[str]) -> str:
-    more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _name(item: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from providers.names import few
 from providers.tables import HOURS_PER_MONTH, Diagnostic, InputError
 
 ON_DEMAND, SPOT, CUD_12, CUD_36, FLEX_START, CALENDAR = (
@@ -99,7 +100,7 @@ class Prices:
         """Return a warning where SKUs contradict each other."""
         if not self._conflicts:
             return ()
-        shown = ", ".join(f"{part} ({option}) in {region}" for part, option, region in self._conflicts[:_SHOWN])
+        shown = few([f"{part} ({option}) in {region}" for part, option, region in self._conflicts], _SHOWN)
         text = f"{len(self._conflicts)} parts have two prices, such as {shown}"
         return (Diagnostic(level="warning", code="gcp-two-prices", message=text, hint="the dearer one is used"),)
 
@@ -180,6 +181,6 @@ def _rate(sku: Any, part: str, option: str) -> Rate:  # noqa: ANN401 - a message
 
 def _malformed(odd: Sequence[str], where: str) -> Iterator[Diagnostic]:
     if odd:
-        text = f"{len(odd)} SKUs are not understood, such as {', '.join(odd[:_SHOWN])}"
+        text = f"{len(odd)} SKUs are not understood, such as {few(odd, _SHOWN)}"
         hint = "what needs them is left out; try again with a newer version of tranche"
         yield Diagnostic(level="warning", code="gcp-malformed-sku", message=text, hint=hint, where=where)

@@ -25,6 +25,7 @@ from providers.gcp.catalogue import (
     Prices,
 )
 from providers.listings import Listing
+from providers.names import few
 from providers.tables import Diagnostic
 
 _SHOWN = 3
@@ -177,6 +178,6 @@ def _joined(*notes: str | None) -> str | None:
 
 def _left_out(lacking: list[str]) -> Iterable[Diagnostic]:
     if lacking:
-        text = f"{len(lacking)} prices lack a part of the machine, such as {', '.join(lacking[:_SHOWN])}"
+        text = f"{len(lacking)} prices lack a part of the machine, such as {few(lacking, _SHOWN)}"
         hint = "they are left out: a sum without all parts would be too low"
         yield Diagnostic(level="note", code="gcp-part-without-price", message=text, hint=hint)

@@ -14,6 +14,7 @@ from providers.asking import Ask, NoCredentialsError
 from providers.gcp.catalogue import Catalogue, Prices, Rate, catalogue, per_hour
 from providers.gcp.node_prices import node_listings
 from providers.listings import Harvest
+from providers.names import few
 from providers.tables import Diagnostic, InputError
 from providers.web import Web
 
@@ -217,6 +218,6 @@ def _kept(kept: int, odd: Sequence[str]) -> Iterator[Diagnostic]:
         text = f"{kept} SKUs of GPU machines have no price of the account; that of the list is used"
         yield Diagnostic(level="note", code="gcp-list-price-kept", message=text, where=OWN_WHERE)
     if odd:
-        text = f"{len(odd)} prices of the account are not understood, such as those of {', '.join(odd[:_SHOWN])}"
+        text = f"{len(odd)} prices of the account are not understood, such as those of {few(odd, _SHOWN)}"
         hint = "the list price is used for them; try again with a newer version of tranche"
         yield Diagnostic(level="warning", code="gcp-malformed-price", message=text, hint=hint, where=OWN_WHERE)

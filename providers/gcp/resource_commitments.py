@@ -16,6 +16,7 @@ from providers.asking import Ask, NoCredentialsError
 from providers.gcp.catalogue import B200, CUD_12, CUD_36, LOCAL_SSD, Prices
 from providers.gcp.offers import read_catalogue, signed
 from providers.listings import Harvest
+from providers.names import few
 from providers.tables import Diagnostic, InputError
 
 WHERE = "Google Cloud commitments"
@@ -173,6 +174,6 @@ def _diagnostics(trouble: _Trouble) -> Iterator[Diagnostic]:
         yield Diagnostic(level="warning", code="gcp-region-lost", message=text, hint="try again later", where=WHERE)
     left_out = trouble.odd + trouble.unpriced
     if left_out:
-        text = f"{len(left_out)} commitments are left out: {', '.join(left_out[:_SHOWN])}"
+        text = f"{len(left_out)} commitments are left out: {few(left_out, _SHOWN)}"
         hint = "give them in a file with --commitments"
         yield Diagnostic(level="warning", code="gcp-commitment-left-out", message=text, hint=hint, where=WHERE)

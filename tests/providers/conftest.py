@@ -9,7 +9,7 @@ import pytest
 
 from providers.asking import Ask
 
-_SPEC = spec_from_file_location("loopback_server", Path(__file__).parents[1] / "loopback_server.py")
+_SPEC = spec_from_file_location("loopback_server", Path(__file__).with_name("loopback_server.py"))
 loopback = module_from_spec(_SPEC)
 _SPEC.loader.exec_module(loopback)
 
