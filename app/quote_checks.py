@@ -45,7 +45,9 @@ def about_quotes(offers: pl.DataFrame, usual: Mapping[str, float]) -> list[Diagn
     """
     quotes = offers.filter(pl.col("status") != "list")
     return [
-        found for row in quotes.iter_rows(named=True) for found in (*_converted(row), *_odd(row, usual), *_left(row))
+        found
+        for row in quotes.iter_rows(named=True)
+        for found in (*_converted(row), *_odd(row, usual), *_lots(row), *_left(row))
     ]
 
 
@@ -65,6 +67,15 @@ def _odd(row: Mapping[str, object], usual: Mapping[str, float]) -> list[Diagnost
     message = f"{row['offer_id']} asks {price:,.4g} per GPU-hour, where {row['gpu_model']} usually costs {known:,.4g}"
     hint = "if that is the price of a node, write 29.52/node-h and 8/node"
     return [Diagnostic(level="warning", code="odd-quote", message=message, hint=hint, where=str(row["offer_id"]))]
+
+
+def _lots(row: Mapping[str, object]) -> list[Diagnostic]:
+    lot, node = row["lot_gpus"], row["gpus_per_node"]
+    if not isinstance(lot, float) or not isinstance(node, float) or not (lot % node and node % lot):
+        return []
+    message = f"{row['offer_id']} is sold by {lot:g} GPUs, which is no whole number of nodes of {node:g}"
+    hint = "ask the vendor which of the two holds"
+    return [Diagnostic(level="warning", code="odd-lot", message=message, hint=hint, where=str(row["offer_id"]))]
 
 
 def _left(row: Mapping[str, object]) -> list[Diagnostic]:

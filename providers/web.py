@@ -16,10 +16,14 @@ REFUSED = {401: "check that the key is right and has not expired", 403: "check w
 
 
 class Web:
-    """A session with one seller; it waits and tries again where it is told to, and never shows a query or a key."""
+    """A session with one seller; it waits and tries again where it is told to, and never shows a query or a key.
+
+    With headers of its own, which may hold a key, it goes nowhere else than it was sent.
+    """
 
     def __init__(self, seller: str, *, headers: Mapping[str, str] | None = None, backoff_s: float = BACKOFF_S) -> None:
         self._seller = seller
+        self._roams = not headers
         self._session = requests.Session()
         self._session.headers.update({"Accept": "application/json", "User-Agent": "tranche", **(headers or {})})
         retry = Retry(total=TRIES, backoff_factor=backoff_s, status_forcelist=AGAIN, allowed_methods=None)
@@ -59,12 +63,12 @@ class Web:
 
     def _send(self, method: str, url: str, **more: Any) -> requests.Response:  # noqa: ANN401
         try:
-            answer = self._session.request(method, url, timeout=TIMEOUT_S, **more)
+            answer = self._session.request(method, url, timeout=TIMEOUT_S, allow_redirects=self._roams, **more)
         except requests.exceptions.RetryError:
             raise self._error(url, f"does not answer after {TRIES} more tries", "try again later") from None
         except requests.exceptions.RequestException as error:
             raise self._error(url, f"cannot be reached ({type(error).__name__})", "check the network") from None
-        if not answer.ok:
+        if not answer.ok or answer.is_redirect:
             remedy = REFUSED.get(answer.status_code, "try again later, or with a newer version of tranche")
             raise self._error(url, f"answers {answer.status_code} {answer.reason}", remedy)
         return answer

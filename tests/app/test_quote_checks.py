@@ -63,6 +63,14 @@ def test_a_price_of_a_node_taken_for_one_of_a_gpu_is_doubted(plan):
     assert "odd-quote" not in dict(said(plan, "--offer", f"x:{GPU}=29.52/node-h,8/node,12mo"))
 
 
+def test_a_lot_that_does_not_divide_the_node_is_doubted(plan, files):
+    row = files.offer("q", "contract", holding=2, lot_gpus=12, gpus_per_node=8, status="quote", term_months=12)
+    found = dict(said(plan, "--offers", files.table("book.csv", [row])))
+    assert found["odd-lot"] == "q is sold by 12 GPUs, which is no whole number of nodes of 8"
+    fine = files.table("fine.csv", [{**row, "lot_gpus": 16}])
+    assert "odd-lot" not in dict(said(plan, "--offers", fine))
+
+
 def test_terms_that_the_plan_does_not_count_are_said(plan):
     found = dict(said(plan, "--offer", f"x:{GPU}=2/h,12mo,ramp 64@1 128@4,salvage 0.80/h"))
     assert found["terms-not-planned"] == "x-h100-sxm-80gb-quote: the plan does not count its ramp, salvage"
