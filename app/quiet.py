@@ -1,8 +1,9 @@
-"""Keep the solver's own printing out of stdout, which carries nothing but data."""
+"""Keep what others print out of stdout, which carries nothing but data, and out of stderr, where we narrate."""
 
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import sys
 from contextlib import contextmanager, suppress
@@ -10,6 +11,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+def hush_libraries() -> None:
+    """Drop the log records of cloud SDKs: what they mean for a person is in our own errors."""
+    logging.getLogger().addHandler(logging.NullHandler())
 
 
 @contextmanager

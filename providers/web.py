@@ -10,7 +10,7 @@ from urllib3.util import Retry
 
 from providers.tables import InputError
 
-TRIES, BACKOFF_S, TIMEOUT_S = 5, 0.5, (10, 60)
+TRIES, CONNECT_TRIES, BACKOFF_S, TIMEOUT_S = 5, 2, 0.5, (10, 60)
 AGAIN = (429, 500, 502, 503, 504)
 REFUSED = {401: "check that the key is right and has not expired", 403: "check what the key may read"}
 
@@ -26,7 +26,13 @@ class Web:
         self._roams = not headers
         self._session = requests.Session()
         self._session.headers.update({"Accept": "application/json", "User-Agent": "tranche", **(headers or {})})
-        retry = Retry(total=TRIES, backoff_factor=backoff_s, status_forcelist=AGAIN, allowed_methods=None)
+        retry = Retry(
+            total=TRIES,
+            connect=CONNECT_TRIES,  # where there is no network, waiting helps nobody
+            backoff_factor=backoff_s,
+            status_forcelist=AGAIN,
+            allowed_methods=None,
+        )
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, HTTPAdapter(max_retries=retry))
 

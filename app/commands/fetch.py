@@ -37,8 +37,10 @@ def command(context: click.Context, /, *, feeds: tuple[str, ...], form: str, **g
     """
     from app import settings
     from app.loading import workspace_of
+    from app.quiet import hush_libraries
     from providers.feeds import chosen
 
+    hush_libraries()
     voice = options.voice_of(context)
     whole = settings.find(given["config"]) or settings.Settings()
     said = whole.fetch
@@ -80,8 +82,8 @@ def _refreshed(
 def _say(outcome: Outcome, voice: Voice, *, named: bool) -> None:
     if outcome.state == "failed":
         voice.say("warning", f"{outcome.feed} was not refreshed: {outcome.message}")
-    elif outcome.state == "skipped":
-        voice.say("warning" if named else "note", f"{outcome.feed} was skipped: {outcome.message}")
+    elif outcome.state == "skipped" and named:
+        voice.say("warning", f"{outcome.feed} was skipped: {outcome.message}")
     voice.report(outcome.found)
 
 
@@ -112,9 +114,15 @@ def _rendered(outcomes: Sequence[Outcome], form: str) -> str:
 
     if form == "json":
         return harmless(json.dumps([asdict(one) for one in outcomes], indent=2, ensure_ascii=False)) + "\n"
-    titles = ("Feed", "Outcome", "Rows", "New", "Changed", "Gone", "Seconds")
+    titles = ("Feed", "Outcome", "Rows", "New", "Changed", "Gone", "Seconds", "Why")
     rows = [
-        (one.feed, one.state, *map(count, (one.rows, one.new, one.changed, one.gone)), f"{one.seconds:.1f}")
+        (
+            one.feed,
+            one.state,
+            *map(count, (one.rows, one.new, one.changed, one.gone)),
+            f"{one.seconds:.1f}",
+            one.message.partition(": ")[2],
+        )
         for one in outcomes
     ]
     return "\n".join(plain(line) for line in columns(titles, rows, width=options.terminal_width())) + "\n"

@@ -46,7 +46,9 @@ def command(context: click.Context, /, *, sources: tuple[str, ...], form: str, *
     bq://PROJECT.DATASET.TABLE, aws-cost-explorer:, azure-cost:/subscriptions/ID.
     """
     from app.accounts import accounts_of
+    from app.quiet import hush_libraries
 
+    hush_libraries()
     voice = options.voice_of(context)
     by = _names(given["by"])
     ending = options.check_out(given["out"], ENDINGS)

@@ -92,3 +92,9 @@ def test_what_the_solver_prints_itself_never_reaches_stdout(tmp_path):
         "print('after')"
     )
     assert run("-c", code, cwd=tmp_path).stdout.split() == [b"before", b"after"]
+
+
+def test_what_libraries_log_is_not_narrated(files):
+    log = "import logging; logging.getLogger('azure.identity').warning('a wall of text')"
+    assert b"a wall of text" in run("-c", log, cwd=files.folder).stderr
+    assert run("-c", f"from app.quiet import hush_libraries; hush_libraries(); {log}", cwd=files.folder).stderr == b""
