@@ -14,7 +14,8 @@ from providers.tables import HOURS_PER_MONTH, OFFERS, PAY_AS_YOU_GO, PURCHASE_OP
 
 ASSUMED_INTERRUPTION_HOURS = 24.0  # where nobody says how long spot lasts; rather too short than too long
 SPOT_HABITS = {"restart_hours": 0.25, "checkpoint_hours": 0.5, "checkpoint_cost_hours": 0.02}
-LOWEST, HIGHEST = 0.02, 6.0  # a price outside these, times the usual on-demand price of its GPU, is taken for an error
+LOWEST, HIGHEST = 0.15, 6.0  # a price outside these, times the usual on-demand price of its GPU, is taken for an error
+LOWEST_OF_SPOT = 0.05  # advertised savings end at 90 %; minimum bids lie far below
 HIGHEST_OF_MACHINE = 10.0  # a known machine may have one GPU and much else: a g4dn.16xlarge costs 7.7 times a T4
 SCHEMA = pl.Schema({column.name: column.dtype for column in OFFERS.columns})
 
@@ -28,7 +29,7 @@ PROBLEMS = {
     "no-term": ("commitments without a term above 0", "give them in a file of --offers with term_months"),
     "unknown-option": ("purchase options that are not known", f"use one of {', '.join(PURCHASE_OPTIONS)}"),
     "implausible": (
-        f"prices below {LOWEST:g} or above {HIGHEST:g} times ({HIGHEST_OF_MACHINE:g} of known machines) the usual",
+        f"prices below {LOWEST:g} ({LOWEST_OF_SPOT:g} on spot) or above {HIGHEST:g} times the usual",
         "where one is right, give it in a file of --offers",
     ),
     "two-prices": ("offers with two prices, of which the dearer counts", "look at the seller's page"),
@@ -173,8 +174,9 @@ def _upfront_share(listing: Listing) -> float:
 
 def _refuse_implausible(listing: Listing, model: str, rate: float, usual: Mapping[str, float]) -> None:
     known_machine = instance_gpus(listing.provider, listing.instance_type or "")
+    lowest = LOWEST_OF_SPOT if listing.purchase_option == "spot" else LOWEST
     highest = HIGHEST_OF_MACHINE if known_machine else HIGHEST
-    if model in usual and not LOWEST * usual[model] <= rate <= highest * usual[model]:
+    if model in usual and not lowest * usual[model] <= rate <= highest * usual[model]:
         raise _LeftOutError("implausible")
 
 

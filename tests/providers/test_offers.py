@@ -91,6 +91,7 @@ def test_spot_whose_interruptions_nobody_knows_is_held_to_last_a_day():
         ({"hourly": 55.04 * 8}, "implausible"),
         ({"purchase_option": "reserved", "term_months": 12, "hourly": 55.04 * 8760}, "implausible"),
         ({"purchase_option": "spot", "hourly": 0.01}, "implausible"),
+        ({"hourly": 0.5 * 8}, "implausible"),
         ({"instance_type": None, "gpu_model": "H100-SXM-80GB", "gpus": 1.0, "hourly": 29.52}, "implausible"),
     ],
 )
