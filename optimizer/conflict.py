@@ -60,7 +60,7 @@ def _also(left_out: Sequence[Diagnostic]) -> str:
 
 def _why_none(stream: Stream, tariffs: Sequence[Tariff]) -> str:
     models = " or ".join(sorted(stream.runs_on))
-    same = [tariff for tariff in tariffs if tariff.gpu_model in stream.runs_on]
+    same = [tariff for tariff in tariffs if not tariff.models.isdisjoint(stream.runs_on)]
     if not same:
         return f"no offer has {models}: add one with --offers or --offer, or name another GPU in runs_on"
     if all(tariff.spot for tariff in same):

@@ -14,7 +14,7 @@ from optimizer.conflict import conflict_in
 from optimizer.demand import Demand, Horizon, WorkloadRule, demand_of, usage_hours
 from optimizer.dispatch import Dispatch, dispatch_of
 from optimizer.limits import Limits
-from optimizer.problem import Problem, problem_of
+from optimizer.problem import Floats, Problem, problem_of
 from optimizer.reasons import break_even, shares_cost, why_buy, why_first, why_price
 from optimizer.solve import InfeasibleError, Memory, Solution, solve
 from optimizer.tariffs import Tariff, changes_in, tariffs_of
@@ -49,10 +49,12 @@ class Purchase:
     cost: what it costs over the horizon, usage included. upfront, total_commitment: paid at the start, and over the
     whole term, which may outlast the horizon. utilization: share of the paid hours that are used.
     break_even_utilization: the share from which it beats paying as you go, None where nothing else could serve.
+    usd_per_hour: of a commitment in dollars; its gpus are those that it serves on average.
     """
 
     tariff: Tariff
     gpus: float
+    usd_per_hour: float | None
     lots: float | None
     cost: float
     upfront: float
@@ -212,7 +214,8 @@ def _purchase(stated: Stated, solution: Solution, dispatch: Dispatch, index: int
     hours = float(problem.hours[index])
     return Purchase(
         tariff=tariff,
-        gpus=count,
+        gpus=_served(stated, dispatch, index) if tariff.in_dollars else count,
+        usd_per_hour=count if tariff.in_dollars else None,
         lots=count / tariff.lot if tariff.lot else None,
         cost=float(dispatch.cost[index]),
         upfront=float(problem.upfront[index]) * count,
@@ -231,19 +234,31 @@ def _purchase(stated: Stated, solution: Solution, dispatch: Dispatch, index: int
 
 
 def _mix(stated: Stated, dispatch: Dispatch) -> tuple[Service, ...]:
-    costs = shares_cost(stated.problem, dispatch)
+    costs, hours = shares_cost(stated.problem, dispatch), _gpu_hours(stated, dispatch)
     found: dict[tuple[str, int], tuple[float, float]] = {}
     for stream, tariff in zip(*np.nonzero(dispatch.gpu_hours > DUST), strict=True):
         key = (stated.demand.streams[stream].workload, int(tariff))
         gpu_hours, cost = found.get(key, (0.0, 0.0))
         found[key] = (
-            gpu_hours + float(dispatch.gpu_hours[stream, tariff]),
+            gpu_hours + float(hours[stream, tariff]),
             cost + float(costs[stream, tariff]),
         )
     return tuple(
         Service(workload=workload, tariff=stated.tariffs[index], gpu_hours=gpu_hours, cost=cost)
         for (workload, index), (gpu_hours, cost) in sorted(found.items())
     )
+
+
+def _served(stated: Stated, dispatch: Dispatch, index: int) -> float:
+    """Return the GPUs whose work a tariff does, on average over the hours in which it is in force."""
+    hours = float(stated.problem.hours[index])
+    return float(dispatch.gpu_hours[:, index] @ stated.problem.rates[:, index]) / hours if hours else 0.0
+
+
+def _gpu_hours(stated: Stated, dispatch: Dispatch) -> Floats:
+    """Return GPU-hours of each stream at each tariff; what dollars serve counts as the demand that it serves."""
+    dollars = np.array([tariff.in_dollars for tariff in stated.tariffs], dtype=bool)
+    return np.where(dollars, dispatch.gpu_hours * stated.problem.rates, dispatch.gpu_hours)
 
 
 def _quote_value(stated: Stated, solution: Solution, index: int, memory: Memory) -> QuoteValue:
@@ -281,7 +296,7 @@ def _summary(
     on_demand = float(needed[needed > 0] @ prices[needed > 0])
     reference = None if math.isnan(on_demand) else on_demand
     billed = billed_cost(inputs.usage)
-    held = float(dispatch.held.sum())
+    held = float(dispatch.held @ problem.gpus)
     covered = (dispatch.gpu_hours * problem.rates)[:, problem.held].sum(axis=1)
     basis = np.ones(len(needed)) if reference is None else np.nan_to_num(prices)
     savings = None if reference is None else reference - solution.cost
@@ -295,7 +310,7 @@ def _summary(
         savings=savings,
         effective_savings_rate=savings / reference if savings is not None and reference else None,
         coverage=float(covered @ basis / (needed @ basis)) if needed @ basis > 0 else None,
-        utilization=float(dispatch.used[problem.held].sum()) / held if held else None,
+        utilization=float((dispatch.used * problem.gpus)[problem.held].sum()) / held if held else None,
         upfront=0.0,
         total_commitment=0.0,
         lower_bound=solution.lower_bound,

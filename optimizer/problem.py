@@ -33,6 +33,8 @@ class Problem:
     lot[o]: 0 for any amount. minimum[o], maximum[o]: GPUs, the maximum infinite where there is none.
     pinned[o]: GPUs that are had in any case (owned, accepted, or asked about); NaN where the plan decides.
     upfront[o]: $ paid at the start per GPU bought. held[o], spot[o]: kind. provider[o]: name.
+    gpus[o]: GPUs that one unit of the tariff is; of a commitment in dollars the most that a dollar an hour may be, so
+    that wherever this says GPUs it says dollars an hour there.
     """
 
     demand: Floats
@@ -51,6 +53,7 @@ class Problem:
     held: Bools
     spot: Bools
     provider: npt.NDArray[np.str_]
+    gpus: Floats
     limits: Limits
 
     @property
@@ -87,11 +90,13 @@ def problem_of(demand: Demand, tariffs: Iterable[Tariff], limits: Limits) -> Pro
     slots = np.array([place[time] for time in demand.begins])
     calendar = np.array([[tariff.runs(time) for time in begins] for tariff in tariffs], dtype=bool)
     running = calendar.reshape(len(tariffs), len(begins))[:, slots]
+    rates = _rates(demand.streams, tariffs)
+    dollars = np.array([tariff.in_dollars for tariff in tariffs], dtype=bool)
     return Problem(
         demand=demand.gpu_hours,
         demanded=float(demand.gpu_hours.sum(axis=0) @ demand.weight),
         weight=demand.weight,
-        rates=_rates(demand.streams, tariffs),
+        rates=rates,
         running=running,
         hours=calendar.reshape(len(tariffs), len(begins)) @ np.bincount(slots, demand.weight, len(begins)),
         holding=_column(tariff.holding for tariff in tariffs),
@@ -104,13 +109,14 @@ def problem_of(demand: Demand, tariffs: Iterable[Tariff], limits: Limits) -> Pro
         held=np.array([tariff.held for tariff in tariffs], dtype=bool),
         spot=np.array([tariff.spot for tariff in tariffs], dtype=bool),
         provider=np.array([tariff.provider for tariff in tariffs], dtype=str),
+        gpus=np.where(dollars, rates.max(axis=0, initial=0.0), 1.0),
         limits=limits,
     )
 
 
 def _rates(streams: Sequence[Stream], tariffs: Sequence[Tariff]) -> Floats:
     """Return how much of each stream's demand an hour of each tariff serves; a price book has few kinds of tariffs."""
-    kinds = [(tariff.gpu_model, tariff.provider, tariff.region, tariff.spot) for tariff in tariffs]
+    kinds = [(tariff.gpu_model, tariff.provider, tariff.region, tariff.spot, tariff.rates) for tariff in tariffs]
     first = {kind: index for index, kind in reversed(list(enumerate(kinds)))}
     place = {kind: column for column, kind in enumerate(first)}
     found = np.array([[tariffs[index].rate_for(stream) for index in first.values()] for stream in streams], dtype=float)

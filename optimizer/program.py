@@ -148,8 +148,8 @@ def share_row(part: Part, chosen: Bools) -> Floats:
 
 
 def committed_row(problem: Problem, part: Part, step: Floats) -> Floats:
-    """Σ_o hours[o] · step[o] · n[o] <= share · demanded: what is held, old and new, used or not."""
-    held = problem.hours[part.offers] * step
+    """Σ_o hours[o] · gpus[o] · step[o] · n[o] <= share · demanded: what is held, old and new, used or not."""
+    held = problem.hours[part.offers] * problem.gpus[part.offers] * step
     return np.concatenate([held, np.zeros(len(part.pair_class) * len(part.weight))])
 
 

@@ -36,6 +36,8 @@ def gpus(count: float) -> str:
 
 def price_of(tariff: Tariff) -> str:
     """Write the price of a tariff as it is paid."""
+    if tariff.in_dollars:
+        return "its own rates"
     if not tariff.held:
         return money(tariff.usage, tariff.currency)
     holding = money(tariff.holding, tariff.currency)
@@ -77,6 +79,8 @@ def why_buy(
         f"the first {gpus(count)}" if before < SAME_PRICE else f"the next {gpus(count)}, after the first {before:,.10g}"
     )
     text = f"covers {place}, busy {percent(utilization)} of hours"
+    if own.in_dollars:
+        text = f"commits {money(count, own.currency)} an hour, of which {percent(utilization)} is drawn"
     share, rival = break_even(problem, dispatch, tariff)
     if share is not None and rival is not None:
         text += f"; break-even is {percent(share)}, against {tariffs[rival].offer_id} at {price_of(tariffs[rival])}"

@@ -153,6 +153,7 @@ def _replaces(problem: Problem, pairs: Bools, rival: int, other: int) -> bool:
         and (problem.rates[:, rival] >= np.where(pairs[:, other], problem.rates[:, other], 0)).all()
         and (problem.running[rival] == problem.running[other]).all()
         and (np.isinf(problem.limits.upfront_usd) or problem.upfront[rival] <= problem.upfront[other])
+        and (np.isinf(problem.limits.committed) or problem.gpus[rival] <= problem.gpus[other])
         and (
             problem.provider[rival] not in problem.limits.providers
             or problem.provider[rival] == problem.provider[other]

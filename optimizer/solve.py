@@ -128,7 +128,7 @@ def within_limits(problem: Problem, solution: Solution) -> bool:
     limits, demanded = problem.limits, problem.demanded
     shares = [
         (float(served[problem.spot].sum()), limits.spot * demanded),
-        (float(dispatch.held.sum()), limits.committed * demanded),
+        (float(dispatch.held @ problem.gpus), limits.committed * demanded),
         (float(problem.upfront @ solution.quantities), limits.upfront_usd),
     ]
     shares += [

@@ -1,17 +1,25 @@
 """Offers and commitments -> comparable terms: what a GPU-hour really costs, when, for whom, and in which quantities."""
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from optimizer.demand import Horizon, Stream
 from optimizer.limits import Limits
 from providers.tables import HELD, HOURS_PER_MONTH, SPEND, Diagnostic
+
+
+class Rate(NamedTuple):
+    """What a GPU-hour of a model in a region (None: in all) draws from a commitment in dollars."""
+
+    gpu_model: str
+    region: str | None
+    usd: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +34,8 @@ class Tariff:
     term_hours: what one commitment is paid for; None where it has no term.
     lot: sold in whole multiples of this; None for any amount.
     owned: the GPUs of a commitment that already runs; None for an offer.
+    rates: of a commitment in dollars, what a GPU-hour draws from it, by GPU model and region. Its unit is a dollar an
+        hour instead of a GPU: holding is $ per dollar, and quantities of it are dollars an hour.
     """
 
     offer_id: str
@@ -48,6 +58,17 @@ class Tariff:
     owned: float | None
     currency: str
     adders: float = 0.0
+    rates: tuple[Rate, ...] = ()
+
+    @property
+    def in_dollars(self) -> bool:
+        """Whether dollars an hour are committed, not GPUs."""
+        return bool(self.rates)
+
+    @property
+    def models(self) -> frozenset[str]:
+        """The GPU models that it gives."""
+        return frozenset(rate.gpu_model for rate in self.rates) or frozenset({self.gpu_model})
 
     @property
     def held(self) -> bool:
@@ -103,16 +124,24 @@ class Tariff:
         return (self.start is None or self.start <= begins) and (self.end is None or begins < self.end)
 
     def rate_for(self, stream: Stream) -> float:
-        """Return how much of the stream's demand one GPU-hour serves; 0 where it may not."""
+        """Return how much of the stream's demand one GPU-hour serves, or one dollar; 0 where it may not."""
         if self.spot and not stream.interruptible:
             return 0.0
         if stream.providers is not None and self.provider not in stream.providers:
             return 0.0
-        if stream.regions is not None and self.region is not None:
-            region = self.region
-            if not any(fnmatchcase(region, pattern) for pattern in stream.regions):
-                return 0.0
-        return stream.runs_on.get(self.gpu_model, 0.0)
+        if self.in_dollars:
+            served = (
+                stream.runs_on.get(rate.gpu_model, 0.0) / rate.usd for rate in self.rates if _may(stream, rate.region)
+            )
+            return max(served, default=0.0)
+        return stream.runs_on.get(self.gpu_model, 0.0) if _may(stream, self.region) else 0.0
+
+
+def _may(stream: Stream, region: str | None) -> bool:
+    """Return whether a stream may be served in a region."""
+    if stream.regions is None or region is None:
+        return True
+    return any(fnmatchcase(region, pattern) for pattern in stream.regions)
 
 
 def spot_overhead(
@@ -136,8 +165,10 @@ def tariffs_of(
     offers: pl.DataFrame, commitments: pl.DataFrame | None, *, horizon: Horizon, limits: Limits
 ) -> tuple[tuple[Tariff, ...], list[Diagnostic]]:
     """Return the tariffs that a plan over the horizon may use, commitments first, and what was left out and why."""
-    owned = [] if commitments is None else [_tariff(row) for row in commitments.iter_rows(named=True)]
-    offered = [_tariff(row) for row in offers.iter_rows(named=True)]
+    plans = _plans(offers)
+    owned = [] if commitments is None else [_owned(row, plans) for row in commitments.iter_rows(named=True)]
+    offered = [_tariff(row) for row in offers.iter_rows(named=True) if row["plan"] is None]
+    offered += [_plan_tariff(rows[0] | {"offer_id": plan}, rows) for plan, rows in plans.items()]
     reasons = [(tariff, _reason_to_leave_out(tariff, horizon, limits)) for tariff in (*owned, *offered)]
     kept = tuple(tariff for tariff, reason in reasons if not reason)
     return kept, [_left_out(tariff, reason) for tariff, reason in reasons if reason]
@@ -151,8 +182,8 @@ def changes_in(tariffs: Iterable[Tariff]) -> set[datetime]:
 def _reason_to_leave_out(tariff: Tariff, horizon: Horizon, limits: Limits) -> str:
     if tariff.status == "declined":
         return "it was declined"
-    if tariff.purchase_option in SPEND or (tariff.owned is not None and math.isnan(tariff.owned)):
-        return "commitments in dollars are not planned by this version"
+    if unplanned := _unplanned(tariff):
+        return unplanned
     if tariff.end is not None and tariff.end <= horizon.start:
         return f"it ended on {tariff.end:%Y-%m-%d}"
     if tariff.start is not None and tariff.start >= horizon.end:
@@ -162,13 +193,59 @@ def _reason_to_leave_out(tariff: Tariff, horizon: Horizon, limits: Limits) -> st
     return ""
 
 
+def _unplanned(tariff: Tariff) -> str:
+    if tariff.purchase_option in SPEND:
+        return "commitments to spend are not planned by this version"
+    if tariff.owned is not None and math.isnan(tariff.owned):
+        return "it is in dollars, and no offer names its plan, so that its rates are not known"
+    return ""
+
+
 def _left_out(tariff: Tariff, reason: str) -> Diagnostic:
-    level = "warning" if tariff.owned is not None or "dollars" in reason else "note"
+    level = "warning" if tariff.owned is not None or tariff.purchase_option in SPEND else "note"
     return Diagnostic(
         level=level,  # type: ignore[arg-type]
         code="offer-left-out",
         message=f"{tariff.offer_id} is not in the plan: {reason}",
         where=tariff.offer_id,
+    )
+
+
+def _plans(offers: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    """Return the rates of each commitment in dollars, by its name."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    rates = offers.filter(pl.col("plan").is_not_null(), pl.col("status") != "declined")
+    for row in rates.iter_rows(named=True):
+        found.setdefault(row["plan"], []).append(row)
+    return {plan: found[plan] for plan in sorted(found)}
+
+
+def _owned(row: dict[str, Any], plans: Mapping[str, list[dict[str, Any]]]) -> Tariff:
+    """Return a commitment; one in dollars at the rates at which its plan is on offer."""
+    rates = plans.get(row["plan"] or "")
+    return _plan_tariff(row, rates) if rates and row["gpus"] is None else _tariff(row)
+
+
+def _plan_tariff(row: dict[str, Any], rates: Sequence[Mapping[str, Any]]) -> Tariff:
+    """Return a commitment in dollars: a dollar costs a dollar, and of each GPU the cheapest machine counts."""
+    prices: dict[tuple[str, str | None], float] = {}
+    for rate in rates:
+        place = (rate["gpu_model"], rate["region"])
+        prices[place] = min(prices.get(place, math.inf), rate["holding_usd_per_gpu_hour"])
+    regions = {region for _, region in prices}
+    return replace(
+        _tariff(row),
+        provider=rates[0]["provider"],
+        gpu_model="any",
+        region=next(iter(regions)) if len(regions) == 1 else None,
+        instance_type=None,
+        holding=1.0,
+        adders=0.0,
+        lot=None,
+        minimum=0.0,
+        maximum=math.inf,
+        owned=row["usd_per_hour"] if "commitment_id" in row else None,
+        rates=tuple(Rate(model, region, usd) for (model, region), usd in sorted(prices.items(), key=str) if usd > 0),
     )
 
 

@@ -26,6 +26,8 @@ class Listing:
     usage_hourly: what is paid on top for an hour of use; only for `flex`.
     upfront: what is paid at the start for the whole term.
     term_months: length of the commitment; None without one, or where start and end say it.
+    plan: the commitment in dollars an hour whose rate this is, by its kind; listings of a seller that share plan and
+        term draw on the same dollars.
     variant: what tells this listing from others that differ in nothing else, such as `convertible-all-upfront`.
     interruptions: mean hours between two of them, for spot.
     as_of: ISO day or time at which the price was true.
@@ -48,6 +50,7 @@ class Listing:
     end: datetime | None = None
     min_gpus: float = 0.0
     max_gpus: float | None = None
+    plan: str | None = None
     variant: str | None = None
     interruptions: float | None = None
     currency: str = "USD"

@@ -83,6 +83,15 @@ def usual_prices(book: pl.DataFrame) -> dict[str, float]:
     return dict(medians.iter_rows())
 
 
+def plan_of(provider: str, plan: str, term_months: float | None) -> str:
+    """Return the name of a commitment in dollars, the same on offer and where it is owned.
+
+    >>> plan_of("aws", "compute-no-upfront", 12)
+    'aws-compute-no-upfront-12mo'
+    """
+    return f"{provider}-{plan}" + (f"-{term_months:g}mo" if term_months else "")
+
+
 def term_hours(listing: Listing) -> float | None:
     """Return the hours that a commitment is paid for; None where it has no term."""
     if listing.term_months is not None:
@@ -113,6 +122,7 @@ def _row(listing: Listing, usual: Mapping[str, float]) -> dict[str, Any]:
                 "min_gpus", "max_gpus", "as_of", "source", "currency", "confidence", "availability",
             )
         },
+        "plan": plan_of(listing.provider, listing.plan, listing.term_months) if listing.plan else None,
         "upfront_share": _upfront_share(listing),
         "status": "list",
         "note": "; ".join(_notes(listing)) or None,

@@ -207,6 +207,14 @@ _NO_USAGE_PRICE = Rule(
     "put the price into holding_usd_per_gpu_hour, or use purchase_option flex for a two-part price",
 )
 
+_PLAN_IS_SPENT = Rule(
+    lambda _: pl.when(pl.col("plan").is_not_null()).then(
+        pl.col("purchase_option").is_in(["savings_plan", "cud"]) & (pl.col("usage_usd_per_gpu_hour") == 0)
+    ),
+    "names a plan, but is no rate of one",
+    "use purchase_option savings_plan or cud, with the rate in holding_usd_per_gpu_hour",
+)
+
 _OFFER_COLUMNS = (
     _text("provider", "who sells it", required=True),
     _text("gpu_model", "such as H100-SXM-80GB", required=True),
@@ -214,6 +222,9 @@ _OFFER_COLUMNS = (
     _number("holding_usd_per_gpu_hour", "price of having one GPU for an hour, used or not", required=True),
     _number("usage_usd_per_gpu_hour", "price of using one GPU for an hour", required=True),
     _text("region", "where; empty means anywhere the provider is"),
+    _text(
+        "plan", "the commitment in dollars an hour at whose rates this is; rows that share it draw on the same dollars"
+    ),
     _text("instance_type", "node shape"),
     _number("gpus_per_node", "GPUs of one node", POSITIVE, default=1.0),
     _number("term_months", "length of the commitment", TERM),
@@ -252,6 +263,7 @@ _OFFER_COLUMNS = (
     CURRENCY,
 )
 _OFFER_RULES = (
+    ("plan", _PLAN_IS_SPENT),
     ("min_gpus", _LIMITS_IN_ORDER),
     ("max_gpus", _MAX_HOLDS_A_LOT),
     ("start", _WINDOW_IN_ORDER),

@@ -86,6 +86,13 @@ def _summary(summary: optimal.Summary) -> doc.Summary:
     )
 
 
+def _holding(bought: optimal.Purchase) -> float:
+    """Return the vendor's price of having a GPU for an hour; what dollars buy has cost as much as they came to."""
+    if bought.usd_per_hour is None:
+        return bought.tariff.stated_holding
+    return bought.usd_per_hour / bought.gpus if bought.gpus else 0.0
+
+
 def _purchase(bought: optimal.Purchase, walk_away: float | None) -> doc.Purchase:
     tariff = bought.tariff
     return doc.Purchase(
@@ -99,7 +106,8 @@ def _purchase(bought: optimal.Purchase, walk_away: float | None) -> doc.Purchase
         start=None if tariff.start is None else _time(tariff.start),
         end=None if tariff.end is None else _time(tariff.end),
         term_months=tariff.term_months,
-        holding_usd_per_gpu_hour=_money(tariff.stated_holding),
+        holding_usd_per_gpu_hour=_money(_holding(bought)),
+        usd_per_hour=decimal(bought.usd_per_hour),
         adders_usd_per_gpu_hour=_money(tariff.adders),
         usage_usd_per_gpu_hour=_money(tariff.usage),
         cost=_money(bought.cost),

@@ -122,7 +122,8 @@ class Summary(Record, frozen=True):
 class Purchase(Record, frozen=True):
     """Capacity to buy, or owned already; cost is over the hours planned, use included.
 
-    holding and usage are the vendor's prices; adders come on top of them, and are part of every cost.
+    holding and usage are the vendor's prices; adders come on top of them, and are part of every cost. usd_per_hour is
+    what a commitment in dollars commits to; its gpus are those it serves on average, its holding what one comes to.
     """
 
     offer_id: str
@@ -145,6 +146,7 @@ class Purchase(Record, frozen=True):
     walk_away_usd_per_gpu_hour: Money | None
     because: str
     adders_usd_per_gpu_hour: Money = "0.00"
+    usd_per_hour: Money | None = None
 
 
 class Service(Record, frozen=True):

@@ -9,7 +9,9 @@ import polars as pl
 from providers.accelerators import gpus_of_types
 from providers.asking import Ask
 from providers.aws.asking import Rows, by_region, client_of, is_gpu_type, pages, told
+from providers.aws.savings_plans import plan_name
 from providers.listings import Harvest
+from providers.offers import plan_of
 from providers.tables import COMMITMENTS, HOURS_PER_MONTH, Diagnostic, checked
 
 FEED = "aws-commitments"
@@ -159,6 +161,7 @@ def _plan(plan: Mapping[str, Any]) -> Row:
         "holding_usd_per_gpu_hour": 0.0,
         "usage_usd_per_gpu_hour": 0.0,
         "usd_per_hour": commitment,
+        "plan": _plan_of(plan, hours / HOURS_PER_MONTH),
         "region": plan.get("region") or None,
         "start": datetime.fromisoformat(plan["start"]),
         "end": datetime.fromisoformat(plan["end"]),
@@ -169,6 +172,13 @@ def _plan(plan: Mapping[str, Any]) -> Row:
         "note": f"{kind} Savings Plan, {plan['paymentOption'].casefold()}"
         + ("; also pays for machines without GPUs" if kind == "Compute" else f"; family {plan['ec2InstanceFamily']}"),
     }
+
+
+def _plan_of(plan: Mapping[str, Any], months: float) -> str:
+    """Return the name under which the rates of the same plan are on offer today."""
+    payment = plan["paymentOption"].casefold().replace(" ", "-")
+    family, region = plan.get("ec2InstanceFamily"), plan.get("region")
+    return plan_of("aws", str(plan_name(plan["savingsPlanType"], payment, family=family, region=region)), months)
 
 
 def _told_of_reservations(capacity: list[Row]) -> list[Diagnostic]:

@@ -37,6 +37,7 @@ def listing(rate: Mapping[str, Any], *, now: datetime) -> Listing | None:
     price, hours = float(rate["rate"]), plan["durationSeconds"] / 3600
     upfront = UPFRONT[plan["paymentOption"]]
     region, zone = place_of(said["region"])
+    payment = plan["paymentOption"].casefold().replace(" ", "-")
     use = f"-{usage[1].casefold()}" if kind == "SageMaker" else ""
     model, gpus = gpus_of_types("aws").get(usage[3].casefold(), (None, None)) if kind == "SageMaker" else (None, None)
     return Listing(
@@ -50,12 +51,20 @@ def listing(rate: Mapping[str, Any], *, now: datetime) -> Listing | None:
         hourly=price * (1 - upfront),
         upfront=price * hours * upfront,
         term_months=hours / HOURS_PER_MONTH,
-        variant=f"{PLANS[kind]}{use}-{plan['paymentOption'].casefold().replace(' ', '-')}",
+        plan=plan_name(kind, payment, family=usage[3].partition(".")[0], region=region),
+        variant=f"{PLANS[kind]}{use}-{payment}",
         currency=plan["currency"],
         as_of=now.isoformat(),
         source=SOURCE,
         note=NOTES.get(kind),
     )
+
+
+def plan_name(kind: str, payment: str, *, family: str | None, region: str | None) -> str | None:
+    """Return what tells a plan from others: its kind and payment, and the family and region that one may be tied to."""
+    if kind == "EC2Instance":
+        return f"{PLANS[kind]}-{family}-{region}-{payment}"
+    return f"{PLANS[kind]}-{payment}" if kind == "Compute" else None
 
 
 def _is_linux(kind: str, rate: Mapping[str, Any], said: Mapping[str, str]) -> bool:

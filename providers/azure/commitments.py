@@ -15,8 +15,19 @@ import polars as pl
 from providers.accelerators import gpus_of_types
 from providers.asking import Ask
 from providers.azure.offers import MANAGEMENT, PRICES, RETAIL, items_of, next_page, refused
-from providers.azure.retail import SHAPE_REMEDY, MalformedError, harvest, moment, months_of, rows_of, sizes, skipped
+from providers.azure.retail import (
+    PLAN,
+    SHAPE_REMEDY,
+    MalformedError,
+    harvest,
+    moment,
+    months_of,
+    rows_of,
+    sizes,
+    skipped,
+)
 from providers.listings import Harvest
+from providers.offers import plan_of
 from providers.tables import COMMITMENTS, Diagnostic, InputError, checked
 from providers.web import Web
 
@@ -143,13 +154,15 @@ def _plan(item: Any) -> Owned | None:  # noqa: ANN401 - JSON
     commitment = said.get("commitment")
     if not isinstance(commitment, Mapping) or str(commitment.get("grain")).casefold() != "hourly":
         raise MalformedError(f"{_name(item)}: commitment is {commitment!r}")
+    common = _common(item, said)
     return {
-        **_common(item, said),
+        **common,
         "gpu_model": ANY_GPU,
         "purchase_option": "savings_plan",
         "region": None,
         "holding_usd_per_gpu_hour": 0.0,
         "usd_per_hour": _number(item, commitment, "amount"),
+        "plan": plan_of("azure", PLAN, common["term_months"]),
         "upfront_share": 0.0 if said.get("billingPlan") == "P1M" else 1.0,
         "currency": str(commitment.get("currencyCode") or "USD"),
         "note": said.get("displayName"),

@@ -24,6 +24,7 @@ from providers.listings import Harvest, Listing
 from providers.names import few
 from providers.tables import HOURS_PER_MONTH, Diagnostic, InputError
 
+PLAN = "savings-plan"  # a commitment for compute, in dollars an hour; paid monthly or at once, it costs the same
 NAMED = 3  # rows that a message names before it only counts
 SHAPE_REMEDY = "the shape of the list has changed: use a newer version of tranche, or give prices in a file (--offers)"
 _HOURS = {"second": 1 / 3600, "minute": 1 / 60, "hour": 1.0, "day": 24.0}
@@ -258,6 +259,7 @@ def _listing(row: Row, now: datetime, source: str, note: str | None) -> Listing:
         region=row.region,
         instance_type=row.size,
         term_months=row.months,
+        plan=PLAN if row.option == "savings_plan" else None,
         variant="reservation" if row.option == "reserved" else None,
         currency=row.currency,
         note="; ".join(text for text in (note, row.note) if text) or None,

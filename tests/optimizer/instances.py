@@ -114,6 +114,9 @@ def cases(draw, *, quotes: int = 0, quoted: tuple[str, ...] = QUOTED, limited: b
     offers += [_offer(draw, f"o{index}", models, span, unit) for index in range(draw(st.integers(1, 6)))]
     offers += [_quote(draw, f"q{index}", quoted, models, span, unit) for index in range(quotes)]
     commitments = [_commitment(draw, f"c{index}", models, span, unit) for index in range(draw(st.integers(0, 2)))]
+    plans = [f"plan{index}" for index in range(draw(st.sampled_from([0, 0, 1, 2])))]
+    offers += [row for plan in plans for row in _plan(draw, plan, models)]
+    commitments += [_dollars(draw, plan, span, unit) for plan in plans if draw(st.booleans())]
     with_limits = draw(st.booleans()) if limited is None else limited
     return Case(
         usage=usage,
@@ -224,6 +227,27 @@ def _commitment(draw, name: str, models: tuple[str, ...], span: int, unit: timed
     if draw(st.booleans()):
         columns |= _dates(draw, span, unit)
     return owned(name, draw(st.sampled_from([0.0, 1.0, 4.0, 7.5])), draw(_price()), **columns)
+
+
+def _plan(draw, plan: str, models: tuple[str, ...]) -> list[dict]:
+    """Draw the rates of a commitment in dollars; the same GPU may have several, here and there."""
+    terms = {
+        "plan": plan,
+        "provider": draw(st.sampled_from(PROVIDERS)),
+        "term_months": draw(st.sampled_from([None, 12.0, 36.0])),
+        "upfront_share": draw(st.sampled_from([0.0, 0.5, 1.0])),
+    }
+    return [
+        offer(f"{plan}-{index}", "savings_plan", draw(_price()), **_place(draw, models) | terms)
+        for index in range(draw(st.integers(1, 4)))
+    ]
+
+
+def _dollars(draw, plan: str, span: int, unit: timedelta) -> dict:
+    dates = _dates(draw, span, unit) if draw(st.booleans()) else {}
+    spent = {"usd_per_hour": draw(st.sampled_from([0.0, 1.5, 8.0])), "plan": plan, "gpu_model": "any"}
+    row = owned(f"owned-{plan}", 0.0, 0.0, **dates | spent)
+    return row | {"purchase_option": "savings_plan", "gpus": None}
 
 
 def _rules(draw, models: tuple[str, ...]) -> tuple[WorkloadRule, ...]:

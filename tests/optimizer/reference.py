@@ -150,7 +150,7 @@ class Plain:
     def stretches(self) -> list[Stretch]:
         if self.months is None:
             return [Stretch(None, 1.0)]
-        windows = [window(row) for row in self.available]
+        windows = [window(row) for row in (*self.available, *(terms for _, terms, _ in self.dollars))]
         times = {time for both in windows for time in both if time and self.begin() < time < self.end()}
         cuts = [self.begin(), *sorted(times), self.end()]
         count = len(self.hours)
@@ -172,7 +172,9 @@ class Plain:
         """Return offers and commitments that the plan may or must use."""
         longest = self.limits.get("term", math.inf)
         offers = [
-            row for row in self.offers if row["purchase_option"] not in HELD or (row["term_months"] or 0) <= longest
+            row
+            for row in self.offers
+            if row["plan"] is None and (row["purchase_option"] not in HELD or (row["term_months"] or 0) <= longest)
         ]
         return [
             row
@@ -182,6 +184,18 @@ class Plain:
             and not self.asked_of(row).absent
             and ("commitment_id" not in row or row["gpus"] is not None)
         ]
+
+    @cached_property
+    def dollars(self) -> list[tuple[str, dict, list[dict]]]:
+        """Return commitments in dollars an hour, on offer or owned: name, terms, and the rows of their rates."""
+        rates: dict[str, list[dict]] = {}
+        for row in self.offers:
+            if row["plan"] is not None and row["status"] != "declined":
+                rates.setdefault(row["plan"], []).append(row)
+        longest = self.limits.get("term", math.inf)
+        offered = [(plan, rows[0], rows) for plan, rows in rates.items() if (rows[0]["term_months"] or 0) <= longest]
+        owned = [row for row in self.commitments if row["gpus"] is None and row["plan"] in rates]
+        return [*offered, *((row["commitment_id"], row, rates[row["plan"]]) for row in owned)]
 
     def asked_of(self, row: dict) -> Terms:
         return self.questions.get(name_of(row), Terms())
@@ -246,12 +260,16 @@ class Plain:
         rows = self.available
         rates = {(stream, name_of(row)): self.rate(stream, row) for stream in self.streams for row in rows}
         held = {name_of(row): self._quantity(program, row) for row in rows if row["purchase_option"] in HELD}
+        spending = {name: self._dollars(program, terms) for name, terms, _ in self.dollars}
         spot: dict[int, float] = {}
         shares: dict[str, dict[int, float]] = {}
         demanded = 0.0
         for stretch in self.stretches:
             for hour in self.hours:
                 running = [row for row in rows if runs(row, stretch.begins or hour)]
+                spent: dict[str, dict[int, float]] = {
+                    name: {} for name, terms, _ in self.dollars if runs(terms, stretch.begins or hour)
+                }
                 drawn: dict[str, list[int]] = {name_of(row): [] for row in running}
                 for stream, needs in self.streams.items():
                     need = needs.get(hour, 0.0)
@@ -267,16 +285,38 @@ class Plain:
                         if row["purchase_option"] == "spot":
                             spot[x] = rate * stretch.weight
                         shares.setdefault(row["provider"], {})[x] = rate * stretch.weight
+                    for row, x in self._at_rates(program, stream, spent):
+                        serving[x] = self.rate(stream, row)
+                        shares.setdefault(row["provider"], {})[x] = serving[x] * stretch.weight
                     program.row(serving, need, need)
+                for name, drawn_dollars in spent.items():
+                    program.row(drawn_dollars | {spending[name]: -1.0}, -math.inf, 0.0)
                 for row in running:
                     self._capacity(program, row, drawn[name_of(row)], held.get(name_of(row)))
-        self._limits(program, rows, held, spot, shares, demanded)
-        return program, held
+        self._limits(program, rows, held, spot, shares, demanded, spending)
+        return program, held | spending
 
     def paid(self, row: dict) -> float:
         asked = self.asked_of(row).usage
         price = row["usage_usd_per_gpu_hour"] if asked is None else asked
         return price * overhead(row) if row["purchase_option"] == "spot" and asked is None else price
+
+    def _at_rates(self, program: Milp, stream: tuple, spent: dict[str, dict[int, float]]) -> list[tuple[dict, int]]:
+        """Let a stream be served for one hour at every rate of every commitment in dollars that runs."""
+        found = []
+        for name, _, rates in self.dollars:
+            for row in rates:
+                if name in spent and self.rate(stream, row):
+                    x = program.variable(0.0)
+                    spent[name][x] = row["holding_usd_per_gpu_hour"]
+                    found.append((row, x))
+        return found
+
+    def _dollars(self, program: Milp, terms: dict) -> int:
+        """Add the dollars an hour of one commitment: each costs a dollar in every hour in which it runs."""
+        fixed = terms.get("usd_per_hour")
+        low, high = (0.0, math.inf) if fixed is None else (fixed, fixed)
+        return program.variable(self.in_force(terms), low=low, high=high)
 
     def _quantity(self, program: Milp, row: dict) -> int:
         """Add the GPUs held of one offer, with its lots, minimum and maximum."""
@@ -327,11 +367,20 @@ class Plain:
         spot: dict[int, float],
         shares: Mapping[str, dict[int, float]],
         demanded: float,
+        spending: Mapping[str, int],
     ) -> None:
         hours = {held[name_of(row)]: self.in_force(row) for row in rows if name_of(row) in held}
         cash = {
             held[name_of(row)]: self.upfront(row) for row in rows if name_of(row) in held and "commitment_id" not in row
         }
+        for name, terms, rates in self.dollars:
+            # As many GPUs as a dollar could be for anybody.
+            most_gpus = max(
+                self.rate(one, row) / row["holding_usd_per_gpu_hour"] for one in self.streams for row in rates
+            )
+            hours[spending[name]] = self.in_force(terms) * most_gpus
+            if "commitment_id" not in terms:
+                cash[spending[name]] = self.upfront(terms | {"holding_usd_per_gpu_hour": 1.0})
         for name, most in self.limits.items():
             if name == "spot":
                 program.row(spot, -math.inf, most * demanded)
