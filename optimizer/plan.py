@@ -219,7 +219,7 @@ def _purchase(stated: Stated, solution: Solution, dispatch: Dispatch, index: int
         lots=count / tariff.lot if tariff.lot else None,
         cost=float(dispatch.cost[index]),
         upfront=float(problem.upfront[index]) * count,
-        total_commitment=tariff.holding * (tariff.term_hours or hours) * count,
+        total_commitment=tariff.paid * (tariff.term_hours or hours) * count,
         utilization=utilization,
         break_even_utilization=break_even(problem, dispatch, index)[0],
         because=why_buy(

@@ -40,8 +40,8 @@ def price_of(tariff: Tariff) -> str:
         return "its own rates"
     if not tariff.held:
         return money(tariff.usage, tariff.currency)
-    holding = money(tariff.holding, tariff.currency)
-    return f"{holding} + {money(tariff.usage, tariff.currency)} used" if tariff.usage else holding
+    holding = money(tariff.stated_holding, tariff.currency)
+    return f"{holding} + {money(tariff.stated_usage, tariff.currency)} used" if tariff.stated_usage else holding
 
 
 def break_even(problem: Problem, dispatch: Dispatch, tariff: int) -> tuple[float | None, int | None]:
@@ -95,7 +95,7 @@ def _beyond(tariff: Tariff, count: float, hours: float, horizon_hours: float) ->
         return f"; owned until {tariff.end:%Y-%m-%d}" if tariff.end is not None else ""
     term = tariff.term_hours
     if term is not None and term > hours:
-        owed = tariff.holding * (term - hours) * count
+        owed = tariff.paid * (term - hours) * count
         return f"; its term outlasts the plan, and {money(round(owed, 2), tariff.currency)} more falls due after it"
     if tariff.end is None and term is not None and term < horizon_hours:
         return f"; counts on renewal at the same price every {tariff.term_months:g} months"

@@ -34,6 +34,8 @@ class Tariff:
     term_hours: what one commitment is paid for; None where it has no term.
     lot: sold in whole multiples of this; None for any amount.
     owned: the GPUs of a commitment that already runs; None for an offer.
+    salvage: $ per GPU-hour that is held and not used, for which it is resold. It is taken off holding and added to
+        usage, which comes to the same.
     rates: of a commitment in dollars, what a GPU-hour draws from it, by GPU model and region. Its unit is a dollar an
         hour instead of a GPU: holding is $ per dollar, and quantities of it are dollars an hour.
     """
@@ -58,6 +60,7 @@ class Tariff:
     owned: float | None
     currency: str
     adders: float = 0.0
+    salvage: float = 0.0
     rates: tuple[Rate, ...] = ()
 
     @property
@@ -90,15 +93,25 @@ class Tariff:
     @property
     def stated_holding(self) -> float:
         """The price of having the capacity as the vendor states it."""
-        return self.holding - self.adders if self.held else self.holding
+        return self.holding - self.adders + self.salvage if self.held else self.holding
+
+    @property
+    def stated_usage(self) -> float:
+        """The price of using the capacity as the vendor states it."""
+        return self.usage - self.salvage if self.held else self.advertised_usage
+
+    @property
+    def paid(self) -> float:
+        """What is paid for having the capacity, whatever is resold of it."""
+        return self.holding + self.salvage
 
     def as_stated(self, price: float) -> float:
         """Return a price that the program compares, of holding or else of usage, in the vendor's terms."""
-        return (price - self.adders) / self.overhead
+        return (price - self.adders + self.salvage) / self.overhead
 
     def as_compared(self, price: float) -> float:
         """Return a price in the vendor's terms as the program compares it."""
-        return price * self.overhead + self.adders
+        return price * self.overhead + self.adders - self.salvage
 
     @property
     def term_hours(self) -> float | None:
@@ -198,7 +211,7 @@ def _unplanned(tariff: Tariff) -> str:
         return "commitments to spend are not planned by this version"
     if tariff.owned is not None and math.isnan(tariff.owned):
         return "it is in dollars, and no offer names its plan, so that its rates are not known"
-    return ""
+    return "it could be resold for more than it costs" if tariff.salvage and tariff.holding < 0 else ""
 
 
 def _left_out(tariff: Tariff, reason: str) -> Diagnostic:
@@ -240,7 +253,9 @@ def _plan_tariff(row: dict[str, Any], rates: Sequence[Mapping[str, Any]]) -> Tar
         region=next(iter(regions)) if len(regions) == 1 else None,
         instance_type=None,
         holding=1.0,
+        usage=0.0,
         adders=0.0,
+        salvage=0.0,
         lot=None,
         minimum=0.0,
         maximum=math.inf,
@@ -259,6 +274,7 @@ def _tariff(row: Mapping[str, Any]) -> Tariff:
     )
     price, adders = row["usage_usd_per_gpu_hour"], row["adders_usd_per_gpu_hour"]
     held = row["purchase_option"] in HELD
+    salvage = (row["salvage_usd_per_gpu_hour"] or 0.0) if held else 0.0
     start, term = row["start"], row["term_months"]
     end = row["end"] or (start + timedelta(hours=term * HOURS_PER_MONTH) if start and term else None)
     gpus = row["gpus"] if owned else None
@@ -270,10 +286,11 @@ def _tariff(row: Mapping[str, Any]) -> Tariff:
         instance_type=row["instance_type"],
         purchase_option=row["purchase_option"],
         status=row["status"],
-        holding=row["holding_usd_per_gpu_hour"] + (adders if held else 0.0),
-        usage=(price * overhead if row["purchase_option"] == "spot" else price) + (0.0 if held else adders),
+        holding=row["holding_usd_per_gpu_hour"] + (adders if held else 0.0) - salvage,
+        usage=(price * overhead if row["purchase_option"] == "spot" else price) + (salvage if held else adders),
         advertised_usage=price,
         adders=adders,
+        salvage=salvage,
         upfront_share=row["upfront_share"],
         term_months=term,
         start=start,

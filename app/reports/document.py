@@ -109,7 +109,7 @@ def _purchase(bought: optimal.Purchase, walk_away: float | None) -> doc.Purchase
         holding_usd_per_gpu_hour=_money(_holding(bought)),
         usd_per_hour=decimal(bought.usd_per_hour),
         adders_usd_per_gpu_hour=_money(tariff.adders),
-        usage_usd_per_gpu_hour=_money(tariff.usage),
+        usage_usd_per_gpu_hour=_money(tariff.stated_usage if tariff.held else tariff.usage),
         cost=_money(bought.cost),
         upfront=_money(bought.upfront),
         total_commitment=_money(bought.total_commitment),

@@ -38,7 +38,7 @@ def editable(tariff: Tariff) -> str:
     if not tariff.held:
         return exact(tariff.advertised_usage)
     holding = exact(tariff.stated_holding)
-    return f"{holding} + {exact(tariff.usage)}" if two_part(tariff) else holding
+    return f"{holding} + {exact(tariff.stated_usage)}" if two_part(tariff) else holding
 
 
 def two_part(tariff: Tariff) -> bool:

@@ -93,7 +93,7 @@ def price(tariff: Tariff) -> str:
     if not tariff.held:
         return exact(tariff.advertised_usage)
     holding = exact(tariff.stated_holding)
-    return f"{holding} + {exact(tariff.usage)}" if tariff.usage else holding
+    return f"{holding} + {exact(tariff.stated_usage)}" if tariff.stated_usage else holding
 
 
 def arrow(now: float | None, before: float | None) -> str:

@@ -206,6 +206,10 @@ def _offer(draw, name: str, models: tuple[str, ...], span: int, unit: timedelta)
         }
     else:
         columns |= {"max_gpus": draw(st.sampled_from([None, 2.0, 6.5]))}
+    if draw(st.integers(0, 2)) == 0:
+        columns |= {"adders_usd_per_gpu_hour": draw(st.sampled_from([0.1, 0.7]))}
+    if kind in HELD and draw(st.integers(0, 2)) == 0:
+        columns |= {"salvage_usd_per_gpu_hour": draw(st.sampled_from([0.2, 0.8, 1.5]))}
     use = draw(st.sampled_from([0.5, 1.8])) if kind == "flex" else 0.0
     return offer(name, kind, draw(_price()), use=use, **columns)
 

@@ -182,6 +182,7 @@ class Plain:
             if row["status"] != "declined"
             and row["purchase_option"] != "spend_floor"
             and not self.asked_of(row).absent
+            and not _free_money(row)
             and ("commitment_id" not in row or row["gpus"] is not None)
         ]
 
@@ -202,7 +203,7 @@ class Plain:
 
     def holding(self, row: dict) -> float:
         asked = self.asked_of(row).holding
-        return row["holding_usd_per_gpu_hour"] if asked is None else asked
+        return row["holding_usd_per_gpu_hour"] + row["adders_usd_per_gpu_hour"] if asked is None else asked
 
     def upfront(self, row: dict) -> float:
         """Return the dollars paid at the start for one GPU."""
@@ -260,7 +261,7 @@ class Plain:
         rows = self.available
         rates = {(stream, name_of(row)): self.rate(stream, row) for stream in self.streams for row in rows}
         held = {name_of(row): self._quantity(program, row) for row in rows if row["purchase_option"] in HELD}
-        spending = {name: self._dollars(program, terms) for name, terms, _ in self.dollars}
+        spending = {name: self._dollars(program, name, terms) for name, terms, _ in self.dollars}
         spot: dict[int, float] = {}
         shares: dict[str, dict[int, float]] = {}
         demanded = 0.0
@@ -292,14 +293,16 @@ class Plain:
                 for name, drawn_dollars in spent.items():
                     program.row(drawn_dollars | {spending[name]: -1.0}, -math.inf, 0.0)
                 for row in running:
-                    self._capacity(program, row, drawn[name_of(row)], held.get(name_of(row)))
+                    self._capacity(program, row, drawn[name_of(row)], held.get(name_of(row)), stretch.weight)
         self._limits(program, rows, held, spot, shares, demanded, spending)
         return program, held | spending
 
     def paid(self, row: dict) -> float:
         asked = self.asked_of(row).usage
         price = row["usage_usd_per_gpu_hour"] if asked is None else asked
-        return price * overhead(row) if row["purchase_option"] == "spot" and asked is None else price
+        price = price * overhead(row) if row["purchase_option"] == "spot" and asked is None else price
+        goes = row["purchase_option"] not in HELD and asked is None
+        return price + row["adders_usd_per_gpu_hour"] if goes else price
 
     def _at_rates(self, program: Milp, stream: tuple, spent: dict[str, dict[int, float]]) -> list[tuple[dict, int]]:
         """Let a stream be served for one hour at every rate of every commitment in dollars that runs."""
@@ -312,9 +315,10 @@ class Plain:
                     found.append((row, x))
         return found
 
-    def _dollars(self, program: Milp, terms: dict) -> int:
+    def _dollars(self, program: Milp, name: str, terms: dict) -> int:
         """Add the dollars an hour of one commitment: each costs a dollar in every hour in which it runs."""
         fixed = terms.get("usd_per_hour")
+        fixed = self.questions.get(name, Terms()).quantity if fixed is None else fixed
         low, high = (0.0, math.inf) if fixed is None else (fixed, fixed)
         return program.variable(self.in_force(terms), low=low, high=high)
 
@@ -351,10 +355,13 @@ class Plain:
         demand = [sum(needs.get(hour, 0.0) for needs in self.streams.values()) for hour in self.hours]
         return max(demand) / min([1.0, *rates]) + row["min_gpus"] + (row["lot_gpus"] or 0.0)
 
-    def _capacity(self, program: Milp, row: dict, drawn: list[int], quantity: int | None) -> None:
-        """In one hour, use no more than is held, or than may be in use at once."""
+    def _capacity(self, program: Milp, row: dict, drawn: list[int], quantity: int | None, weight: float) -> None:
+        """In one hour, use no more than is held, or than may be in use at once; what is left is resold if it can be."""
         used = dict.fromkeys(drawn, 1.0)
-        if quantity is not None:
+        if quantity is not None and row["salvage_usd_per_gpu_hour"]:
+            resold = program.variable(-row["salvage_usd_per_gpu_hour"] * weight)
+            program.row(used | {resold: 1.0, quantity: -1.0}, 0.0, 0.0)
+        elif quantity is not None:
             program.row(used | {quantity: -1.0}, -math.inf, 0.0)
         elif row["max_gpus"] is not None:
             program.row(used, -math.inf, row["max_gpus"])
@@ -390,6 +397,12 @@ class Plain:
                 program.row(cash, -math.inf, most)
             elif name.startswith("provider."):
                 program.row(shares.get(name.removeprefix("provider."), {}), -math.inf, most * demanded)
+
+
+def _free_money(row: dict) -> bool:
+    """Return whether what is held could be resold for more than it costs."""
+    price = row["holding_usd_per_gpu_hour"] + row["adders_usd_per_gpu_hour"]
+    return row["purchase_option"] in HELD and (row["salvage_usd_per_gpu_hour"] or 0.0) > price
 
 
 def name_of(row: dict) -> str:

@@ -138,7 +138,8 @@ def check_agrees(case: Case) -> None:
     assert summary.cost == pytest.approx(expected, rel=RELATIVE, abs=1e-7)
     assert summary.lower_bound <= summary.cost * (1 + 1e-9)
     assert summary.gap <= RELATIVE
-    bought = {row.tariff.offer_id: row.gpus for row in (*plan.purchases, *plan.commitments)}
+    rows = (*plan.purchases, *plan.commitments)
+    bought = {row.tariff.offer_id: row.gpus if row.usd_per_hour is None else row.usd_per_hour for row in rows}
     held = {name: Terms(quantity=bought.get(name, 0.0)) for name in plain.solved()[1]}
     assert plain.asked(**held).cost() == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
@@ -181,7 +182,7 @@ def check_limits(case: Case, stated: Stated, solution: Solution) -> None:
     served = (dispatch.gpu_hours * problem.rates).sum(axis=0)
     amounts = {
         "spot": served[problem.spot].sum() / max(problem.demanded, DUST),
-        "committed": dispatch.held.sum() / max(problem.demanded, DUST),
+        "committed": dispatch.held @ problem.gpus / max(problem.demanded, DUST),
         "upfront": float(problem.upfront @ solution.quantities),
     }
     for name, most in case.limits.items():

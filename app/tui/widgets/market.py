@@ -79,7 +79,7 @@ def _listed(option: Option) -> str:
     tariff = option.tariff
     if not tariff.held:
         return words.rate(tariff.advertised_usage)
-    return words.price(tariff).replace(" ", "") if tariff.usage else words.rate(tariff.stated_holding)
+    return words.price(tariff).replace(" ", "") if tariff.stated_usage else words.rate(tariff.stated_holding)
 
 
 def _worth(option: Option, ink: Ink) -> tuple[Text, ...]:
