@@ -1,7 +1,8 @@
-"""The proof of every walk-away price: a re-solve just below it buys, one just above it does not."""
+"""What lies behind every walk-away price: its proof, the quote's demand curve, and what its vendor is worth."""
 
 from dataclasses import replace
 
+from optimizer.curve import Step, demand_curve, vendor_value
 from optimizer.plan import Inputs, Plan, QuoteValue, Stated, stated_of
 from optimizer.solve import Memory
 from optimizer.walkaway import Flip, flip
@@ -11,6 +12,26 @@ def proofs_of(inputs: Inputs, plan: Plan, memory: Memory) -> tuple[Flip | None, 
     """Prove each quote of the plan, in its order; None where a quote is worth nothing, or nothing could replace it."""
     stated = stated_of(inputs)
     return tuple(_proof(stated, value, memory) for value in plan.walk_away)
+
+
+def curves_of(inputs: Inputs, plan: Plan, memory: Memory, *, solves: int) -> tuple[tuple[Step, ...], ...]:
+    """Return the demand curve of each quote of the plan, in its order, prices in the vendor's terms."""
+    stated = stated_of(inputs)
+    return tuple(_curve(stated, value, memory, solves) for value in plan.walk_away)
+
+
+def vendors_of(inputs: Inputs, plan: Plan, memory: Memory) -> dict[str, float | None]:
+    """Return what the plan would cost more without any offer of each vendor that quotes; None: there would be none."""
+    stated = stated_of(inputs)
+    names = sorted({value.tariff.provider for value in plan.walk_away})
+    return {name: vendor_value(stated.problem, name, cost=plan.summary.cost, memory=memory) for name in names}
+
+
+def _curve(stated: Stated, value: QuoteValue, memory: Memory, solves: int) -> tuple[Step, ...]:
+    tariff = value.tariff
+    steps = demand_curve(stated.problem, stated.tariffs.index(tariff), solves=solves, memory=memory)
+    found = [replace(one, low=max(tariff.as_stated(one.low), 0.0), high=tariff.as_stated(one.high)) for one in steps]
+    return tuple(step for step in found if step.high > 0)
 
 
 def _proof(stated: Stated, value: QuoteValue, memory: Memory) -> Flip | None:

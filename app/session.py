@@ -11,6 +11,7 @@ from app.solver import Solver
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from optimizer.curve import Step
     from optimizer.plan import Inputs, Plan
     from optimizer.walkaway import Flip
     from providers.tables import Diagnostic
@@ -101,6 +102,14 @@ class Session:
     def proofs(self, plan: Plan) -> tuple[Flip | None, ...]:
         """Re-solve each quote just below and just above its walk-away price; None where it is worth nothing."""
         return self.solver.proofs(self.inputs, plan)
+
+    def curves(self, plan: Plan, *, solves: int) -> tuple[tuple[Step, ...], ...]:
+        """Find the demand curve of each quote: the GPUs worth buying at each price, in the vendor's terms."""
+        return self.solver.curves(self.inputs, plan, solves=solves)
+
+    def vendors(self, plan: Plan) -> dict[str, float | None]:
+        """Find what each vendor that quotes is worth: what the plan would cost more without any of its offers."""
+        return self.solver.vendors(self.inputs, plan)
 
 
 def load(request: Request) -> Session:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from app.quiet import hushed
 
 if TYPE_CHECKING:
+    from optimizer.curve import Step
     from optimizer.plan import Inputs, Plan
     from optimizer.solve import Memory
     from optimizer.walkaway import Flip
@@ -34,6 +35,20 @@ class Solver:
 
         with self._lock, hushed():
             return proofs_of(inputs, plan, self._known())
+
+    def curves(self, inputs: Inputs, plan: Plan, *, solves: int) -> tuple[tuple[Step, ...], ...]:
+        """Find how many GPUs of each quote are worth buying at each price."""
+        from app.proofs import curves_of
+
+        with self._lock, hushed():
+            return curves_of(inputs, plan, self._known(), solves=solves)
+
+    def vendors(self, inputs: Inputs, plan: Plan) -> dict[str, float | None]:
+        """Find what the plan would cost more without any offer of each vendor that quotes."""
+        from app.proofs import vendors_of
+
+        with self._lock, hushed():
+            return vendors_of(inputs, plan, self._known())
 
     def _known(self) -> Memory:
         from optimizer.solve import Memory

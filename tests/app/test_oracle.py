@@ -97,3 +97,16 @@ def test_walkaway_proves_it(tranche, files):
     assert (proof["buys_below"], proof["buys_above"], proof["holds"]) == (True, False, True)
     assert float(proof["below_usd_per_gpu_hour"]) == near(3.375 * 0.999)
     assert float(proof["above_usd_per_gpu_hour"]) == near(3.375 * 1.001)
+
+
+def test_a_demand_curve_and_what_a_vendor_is_worth(tranche, files):
+    given = [files.usage, "--offers", files.offers, "--offer", f"x:{GPU}=2.40/h,12mo,name=q", "--horizon", "history"]
+    ran = tranche("walkaway", *given, "--curve", "--format", "json", "--now", "2026-11-21")
+    [quote] = ran.json["walk_away"]
+    steps = [(step["from_usd_per_gpu_hour"], step["to_usd_per_gpu_hour"], step["gpus"]) for step in quote["curve"]]
+    assert steps == [("0.00", "1.00", 100), ("1.00", "1.50", 80), ("1.50", "2.50", 60), ("2.50", "4.00", 40)]
+    assert ran.json["vendors"] == [{"provider": "x", "value": "528.00"}]  # 8 h at $260 less 8 h at $194
+    text = tranche("walkaway", *given, "--curve", "--now", "2026-11-21").out.replace("\n", " ")
+    assert "60 up to $2.50" in " ".join(text.split())
+    assert "without any offer of x the plan costs $528.00 more" in " ".join(text.split())
+    assert "curve" not in tranche("walkaway", *given, "--format", "json", "--now", "2026-11-21").json["walk_away"][0]
