@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = {
+    "backtest": "Try rules for buying on the past, and see what came after.",
     "demo": "Write a fictional month as the exports of every cloud.",
     "fetch": "Refresh prices and commitments from every provider.",
     "open": "Open the terminal UI on given files.",

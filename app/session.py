@@ -11,6 +11,7 @@ from app.solver import Solver
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from optimizer.backtest import Backtest
     from optimizer.curve import Step
     from optimizer.plan import Inputs, Plan
     from optimizer.walkaway import Flip
@@ -106,6 +107,18 @@ class Session:
     def curves(self, plan: Plan, *, solves: int) -> tuple[tuple[Step, ...], ...]:
         """Find the demand curve of each quote: the GPUs worth buying at each price, in the vendor's terms."""
         return self.solver.curves(self.inputs, plan, solves=solves)
+
+    def backtest(self, *, train: float) -> Backtest:
+        """Try rules for buying on the first part of the history, and let them live through the rest.
+
+        Raises:
+            InfeasibleError: even hindsight finds no plan.
+            UsageError: the history is too short for two parts.
+        """
+        try:
+            return self.solver.backtest(self.inputs, train=train)
+        except ValueError as error:
+            raise UsageError(f"--train: {error}; give a longer history, or another share") from None
 
     def vendors(self, plan: Plan) -> dict[str, float | None]:
         """Find what each vendor that quotes is worth: what the plan would cost more without any of its offers."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from app.quiet import hushed
 
 if TYPE_CHECKING:
+    from optimizer.backtest import Backtest
     from optimizer.curve import Step
     from optimizer.plan import Inputs, Plan
     from optimizer.solve import Memory
@@ -49,6 +50,13 @@ class Solver:
 
         with self._lock, hushed():
             return vendors_of(inputs, plan, self._known())
+
+    def backtest(self, inputs: Inputs, *, train: float) -> Backtest:
+        """Try rules for buying on the first part of the history, and let them live through the rest."""
+        from optimizer.backtest import backtest
+
+        with self._lock, hushed():
+            return backtest(inputs, train=train)
 
     def _known(self) -> Memory:
         from optimizer.solve import Memory

@@ -126,11 +126,21 @@ class Ledger:
                 cell[name] = number(cell[name]) + value
 
 
+def seen_with_a_price_by_another(row, bill):
+    """Whether another live source has a price of the machine in that hour, and the row's own has none."""
+    if row["node"] is None or row["source"] not in LIVE:
+        return False
+    there = [one for one in bill if (one["node"], one["hour"]) == (row["node"], row["hour"]) and one["source"] in LIVE]
+    priced = {one["source"] for one in there if one["list_cost"] is not None}
+    return bool(priced) and row["source"] not in priced
+
+
 def reference(bill, wanted, policy):
     """The rules of providers.charges and optimizer.allocation, one machine-hour after the other."""
     ledger = Ledger()
     billed = {day_of(row) for row in bill if row["node"] and row["source"] not in LIVE}
     kept = [row for row in bill if row["node"] is None or row["source"] not in LIVE or day_of(row) not in billed]
+    kept = [row for row in kept if not seen_with_a_price_by_another(row, bill)]
     nodes = {row["node"] for row in kept if row["node"]}
     asked = defaultdict(list)
     for claim in wanted:

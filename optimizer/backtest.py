@@ -1,0 +1,156 @@
+"""How a rule for buying would have done: it decides on the first part of the history and lives through the rest.
+
+What a rule buys is held through the rest whatever happens, everything else is bought as it is used. The cost is that of
+the horizon if the rest is typical of it, so that it compares with a plan's. Hindsight decides on the rest itself: no
+rule can be cheaper.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from optimizer.demand import usage_hours
+from optimizer.dispatch import dispatch_of
+from optimizer.plan import Inputs, Stated, stated_of
+from optimizer.problem import Floats, Problem
+from optimizer.solve import InfeasibleError, Solution, solve
+
+RECENT_DAYS = 30
+PERCENTILES = (50, 70, 90)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one rule came to, in $ over the horizon; None where what it holds leaves no way to serve the rest.
+
+    stranded: paid for holding what was not used. regret: how much dearer it was than hindsight.
+    """
+
+    rule: str
+    cost: float | None
+    stranded: float | None
+    regret: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backtest:
+    """Outcomes, the cheapest first; the hours that rules decide on, and those they live through."""
+
+    outcomes: tuple[Outcome, ...]
+    decided_on: int
+    lived_through: int
+
+
+Rule = Callable[[Inputs, Stated], Floats]
+"""From the first part of the history to the quantity of each tariff."""
+
+
+def backtest(inputs: Inputs, *, train: float) -> Backtest:
+    """Try the rules on a history.
+
+    Args:
+        inputs: what to plan; quotes count as offers.
+        train: the share of the history's hours that rules decide on, above 0 and below 1.
+
+    Raises:
+        InfeasibleError: even hindsight finds no plan for one of the parts.
+        ValueError: a part of the history would be empty.
+    """
+    first, rest = _split(inputs, train)
+    ahead = stated_of(rest)
+    best = solve(ahead.problem)
+    rules: dict[str, Rule] = {
+        "the plan of the first part": _planned,
+        f"the plan of its last {RECENT_DAYS} days": _recent,
+        **{f"the {percent}th percentile of each GPU": _percentile(percent) for percent in PERCENTILES},
+        "nothing but what is owned": _nothing,
+    }
+    past = stated_of(first)
+    found = [_lived(name, rule(first, past), ahead.problem, best.cost) for name, rule in rules.items()]
+    found.append(_outcome("hindsight", best, best.cost))
+    known = sorted(found, key=lambda one: (one.cost is None, one.cost or 0.0, one.rule))
+    return Backtest(
+        outcomes=tuple(known),
+        decided_on=len(usage_hours(first.usage)),
+        lived_through=len(usage_hours(rest.usage)),
+    )
+
+
+def _split(inputs: Inputs, train: float) -> tuple[Inputs, Inputs]:
+    hours = usage_hours(inputs.usage)
+    place = round(train * len(hours))
+    if not 0 < place < len(hours):
+        raise ValueError(f"of {len(hours)} hours, a share of {train:g} leaves a part empty")
+    first = inputs.usage.filter(pl.col("hour") < hours[place])
+    rest = inputs.usage.filter(pl.col("hour") >= hours[place])
+    months = inputs.months or 12.0
+    return replace(inputs, usage=first, months=months), replace(inputs, usage=rest, months=months)
+
+
+def _nothing(_: Inputs, past: Stated) -> Floats:
+    return np.zeros(len(past.tariffs))
+
+
+def _planned(_: Inputs, past: Stated) -> Floats:
+    return solve(past.problem).quantities
+
+
+def _recent(first: Inputs, _: Stated) -> Floats:
+    """Return the best constant quantities for the last days, as the recommenders of cloud providers do."""
+    recent = pl.col("hour") > pl.col("hour").max() - pl.duration(days=RECENT_DAYS)
+    return solve(stated_of(replace(first, usage=first.usage.filter(recent))).problem).quantities
+
+
+def _percentile(percent: int) -> Rule:
+    """Return the rule that holds a percentile of each GPU model's demand in whole lots, where that is cheapest."""
+
+    def rule(_: Inputs, past: Stated) -> Floats:
+        quantities = np.zeros(len(past.tariffs))
+        models = np.array([stream.gpu_model for stream in past.demand.streams])
+        for model in np.unique(models):
+            needed = past.problem.demand[models == model].sum(axis=0)
+            level = float(np.percentile(needed, percent)) - _owned(past, model)
+            place = _cheapest(past, model)
+            if place is not None and level > 0:
+                quantities[place] += _sold(past.problem, place, level)
+        return quantities
+
+    return rule
+
+
+def _owned(past: Stated, model: str) -> float:
+    return sum(tariff.owned or 0.0 for tariff in past.tariffs if tariff.gpu_model == model)
+
+
+def _cheapest(past: Stated, model: str) -> int | None:
+    """Return the offer in GPUs of a model that is cheapest to hold, in force from the start."""
+    able = [
+        (tariff.holding, index)
+        for index, tariff in enumerate(past.tariffs)
+        if tariff.held and tariff.owned is None and tariff.gpu_model == model and past.problem.running[index, 0]
+    ]
+    return min(able, default=(0.0, None))[1]
+
+
+def _sold(problem: Problem, place: int, level: float) -> float:
+    """Return the quantity nearest below a level that an offer is sold in."""
+    lot, level = float(problem.lot[place]), min(level, float(problem.maximum[place]))
+    whole = np.floor(level / lot + 1e-9) * lot if lot else level
+    return float(whole) if whole >= problem.minimum[place] else 0.0
+
+
+def _lived(name: str, quantities: Floats, ahead: Problem, best: float) -> Outcome:
+    """Hold the quantities through the rest, and serve it at least cost."""
+    bought = np.where(ahead.held & np.isnan(ahead.pinned), quantities, ahead.pinned)
+    try:
+        return _outcome(name, solve(replace(ahead, pinned=bought)), best)
+    except InfeasibleError:
+        return Outcome(rule=name, cost=None, stranded=None, regret=None)
+
+
+def _outcome(name: str, solution: Solution, best: float) -> Outcome:
+    dispatch, problem = dispatch_of(solution), solution.problem
+    idle = np.where(problem.held, problem.holding * np.maximum(dispatch.held - dispatch.used, 0.0), 0.0)
+    return Outcome(rule=name, cost=solution.cost, stranded=float(idle.sum()), regret=solution.cost - best)
