@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 NOT_PLANNED = {
-    "ramp": "ramp", "overage_usd_per_gpu_hour": "overage rate", "burst_gpus": "burst option",
+    "overage_usd_per_gpu_hour": "overage rate", "burst_gpus": "burst option",
     "egress_usd_per_gb": "egress price", "price_protection": "price protection",
 }  # fmt: skip
 """Terms that are kept with an offer, and do not change the plan yet."""

@@ -35,7 +35,9 @@ def _without_an_offer(
     problem: Problem, demand: Demand, tariffs: Sequence[Tariff], left_out: Sequence[Diagnostic]
 ) -> str:
     """Name workloads for which, in some hour, nothing at all is on offer."""
-    able = ((problem.rates > 0) & (problem.maximum > 0) & (problem.pinned != 0)).astype(float) @ problem.running > 0
+    able = ((problem.rates > 0) & (problem.maximum > 0) & (problem.pinned != 0)).astype(float) @ (
+        problem.running > 0
+    ) > 0
     bare = (demand.gpu_hours > 0) & ~able
     missing = np.flatnonzero(bare.any(axis=1))
     if not len(missing):

@@ -219,7 +219,7 @@ def _purchase(stated: Stated, solution: Solution, dispatch: Dispatch, index: int
         lots=count / tariff.lot if tariff.lot else None,
         cost=float(dispatch.cost[index]),
         upfront=float(problem.upfront[index]) * count,
-        total_commitment=tariff.paid * (tariff.term_hours or hours) * count,
+        total_commitment=tariff.paid * (tariff.paid_hours or hours) * count,
         utilization=utilization,
         break_even_utilization=break_even(problem, dispatch, index)[0],
         because=why_buy(
@@ -264,7 +264,7 @@ def _gpu_hours(stated: Stated, dispatch: Dispatch) -> Floats:
 def _quote_value(stated: Stated, solution: Solution, index: int, memory: Memory) -> QuoteValue:
     tariff, problem = stated.tariffs[index], stated.problem
     found = walk_away(problem, index, block=tariff.block, best=solution, memory=memory)
-    hours = tariff.term_hours or float(problem.hours[index])
+    hours = tariff.paid_hours or float(problem.hours[index])
     walk_away_price = None if found.price is None else tariff.as_stated(found.price)
     return QuoteValue(
         tariff=tariff,

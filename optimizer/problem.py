@@ -28,7 +28,8 @@ class Problem:
 
     demand[w, t]: GPU-hours needed in each of the weight[t] hours of the slot; demanded: their sum over the horizon.
     rates[w, o]: how much of the stream's demand one GPU-hour of the tariff serves, 0 where it may not.
-    running[o, t]: whether the tariff is in force; hours[o]: in how many hours of the horizon it is.
+    running[o, t]: the share of its GPUs that is in force, 0 or 1 but where it ramps up; hours[o]: their sum over the
+        hours of the horizon.
     holding[o], usage[o]: $ per GPU-hour of having it and of using it.
     lot[o]: 0 for any amount. minimum[o], maximum[o]: GPUs, the maximum infinite where there is none.
     pinned[o]: GPUs that are had in any case (owned, accepted, or asked about); NaN where the plan decides.
@@ -41,7 +42,7 @@ class Problem:
     demanded: float
     weight: Floats
     rates: Floats
-    running: Bools
+    running: Floats
     hours: Floats
     holding: Floats
     usage: Floats
@@ -71,7 +72,7 @@ class Problem:
     @property
     def endless(self) -> Bools:
         """Which tariffs always have another GPU: paid as they are used, in force in every hour, without a cap."""
-        return np.asarray(~self.held & np.isinf(self.maximum) & self.running.all(axis=1))
+        return np.asarray(~self.held & np.isinf(self.maximum) & (self.running > 0).all(axis=1))
 
     def with_terms(self, tariff: int, **terms: float) -> Problem:
         """Return the same problem with other terms for one tariff: `pinned=64, holding=0` for 64 GPUs for nothing."""
@@ -88,7 +89,8 @@ def problem_of(demand: Demand, tariffs: Iterable[Tariff], limits: Limits) -> Pro
     begins = sorted(set(demand.begins))
     place = {time: index for index, time in enumerate(begins)}
     slots = np.array([place[time] for time in demand.begins])
-    calendar = np.array([[tariff.runs(time) for time in begins] for tariff in tariffs], dtype=bool)
+    kind = float if any(tariff.ramp for tariff in tariffs) else bool  # a large price book takes eight times less so
+    calendar = np.array([[tariff.running(time) for time in begins] for tariff in tariffs], dtype=kind)
     running = calendar.reshape(len(tariffs), len(begins))[:, slots]
     rates = _rates(demand.streams, tariffs)
     dollars = np.array([tariff.in_dollars for tariff in tariffs], dtype=bool)
@@ -138,4 +140,4 @@ def _pinned(tariff: Tariff) -> float:
 def _upfront(tariff: Tariff, horizon_hours: float) -> float:
     if tariff.owned is not None or not tariff.held:
         return 0.0
-    return tariff.upfront_share * tariff.stated_holding * (tariff.term_hours or horizon_hours)
+    return tariff.upfront_share * tariff.stated_holding * (tariff.paid_hours or horizon_hours)

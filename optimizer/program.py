@@ -81,7 +81,8 @@ def quantities(problem: Problem, part: Part, step: Floats) -> tuple[Floats, Floa
     """
     offers = part.offers
     pinned = problem.pinned[offers]
-    peak = part.enough[part.supply_of]
+    least_there = np.where(part.running > 0, part.running, 1.0).min(axis=1, initial=1.0)
+    peak = part.enough[part.supply_of] / least_there
     lot = problem.lot[offers]
     least = _whole(problem.minimum[offers] / step, lot, np.ceil)
     enough = np.maximum(_whole(peak / step, lot, np.ceil), least)
@@ -111,7 +112,9 @@ def pool_rows(part: Part, step: Floats) -> csr_array:
     place[pools] = np.arange(len(pools))
     offer, slot = np.nonzero(part.running)
     row = place[part.supply_of[offer]] * slots + slot
-    given = coo_array((-step[offer], (row, offer)), shape=(len(pools) * slots, len(part.offers)))
+    given = coo_array(
+        (-step[offer] * part.running[offer, slot], (row, offer)), shape=(len(pools) * slots, len(part.offers))
+    )
     return hstack([given, _draws(part, pools)], format="csr")
 
 

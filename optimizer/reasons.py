@@ -93,7 +93,7 @@ def _beyond(tariff: Tariff, count: float, hours: float, horizon_hours: float) ->
     """Say what happens when a commitment and the plan do not end together."""
     if tariff.owned is not None:
         return f"; owned until {tariff.end:%Y-%m-%d}" if tariff.end is not None else ""
-    term = tariff.term_hours
+    term = tariff.paid_hours
     if term is not None and term > hours:
         owed = tariff.paid * (term - hours) * count
         return f"; its term outlasts the plan, and {money(round(owed, 2), tariff.currency)} more falls due after it"

@@ -43,7 +43,7 @@ class Part:
     payg_cap: Floats
     offers: Ints
     supply_of: Ints
-    running: Bools
+    running: Floats
     enough: Floats
     supply_tariffs: tuple[Ints, ...]
     members: tuple[Ints, ...]
@@ -240,7 +240,7 @@ def _assemble(problem: Problem, pairs: Bools, classes: list[Ints], supplies: lis
     served = pairs[np.ix_(leaders, heads)]
     pair_class, pair_supply = np.nonzero(served)
     held = problem.held[heads]
-    cap = np.where(problem.running[heads][:, first], problem.maximum[heads, None], 0.0)
+    cap = np.where(problem.running[heads][:, first] > 0, problem.maximum[heads, None], 0.0)
     cap[held] = np.nan
     offers = [(tariff, index) for index, pool in enumerate(supplies) if held[index] for tariff in pool]
     demand = _summed(problem, classes)[:, first]

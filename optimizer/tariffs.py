@@ -14,6 +14,13 @@ from optimizer.limits import Limits
 from providers.tables import HELD, HOURS_PER_MONTH, SPEND, Diagnostic
 
 
+class RampStep(NamedTuple):
+    """From so many months after the start on, this share of the GPUs bought is there."""
+
+    months: float
+    share: float
+
+
 class Rate(NamedTuple):
     """What a GPU-hour of a model in a region (None: in all) draws from a commitment in dollars."""
 
@@ -34,6 +41,7 @@ class Tariff:
     term_hours: what one commitment is paid for; None where it has no term.
     lot: sold in whole multiples of this; None for any amount.
     owned: the GPUs of a commitment that already runs; None for an offer.
+    ramp: shares of the GPUs bought that are there, and paid for, from a month after the start on; empty where all are.
     salvage: $ per GPU-hour that is held and not used, for which it is resold. It is taken off holding and added to
         usage, which comes to the same.
     rates: of a commitment in dollars, what a GPU-hour draws from it, by GPU model and region. Its unit is a dollar an
@@ -61,6 +69,7 @@ class Tariff:
     currency: str
     adders: float = 0.0
     salvage: float = 0.0
+    ramp: tuple[RampStep, ...] = ()
     rates: tuple[Rate, ...] = ()
 
     @property
@@ -123,6 +132,22 @@ class Tariff:
         return None
 
     @property
+    def paid_hours(self) -> float | None:
+        """Hours of its term that one GPU of it is paid for: fewer than all where it ramps up."""
+        term = self.term_hours
+        if term is None or not self.ramp:
+            return term
+        begins = [step.months * HOURS_PER_MONTH for step in self.ramp]
+        spans = zip(self.ramp, begins, [*begins[1:], term], strict=True)
+        return sum(step.share * max(min(until, term) - min(since, term), 0.0) for step, since, until in spans)
+
+    @property
+    def changes(self) -> list[datetime]:
+        """Times at which it begins, ends, or has another number of GPUs."""
+        ramped = [self._after(step) for step in self.ramp] if self.start else []
+        return [time for time in (self.start, self.end, *ramped) if time is not None]
+
+    @property
     def block(self) -> float | None:
         """The quantity the vendor is talking about: the minimum, else one lot, else the maximum; None if open."""
         lot = self.lot or 0.0
@@ -132,9 +157,17 @@ class Tariff:
             return lot
         return self.maximum if math.isfinite(self.maximum) else None
 
-    def runs(self, begins: datetime) -> bool:
-        """Whether it can serve in the hour or stretch that begins then."""
-        return (self.start is None or self.start <= begins) and (self.end is None or begins < self.end)
+    def running(self, begins: datetime) -> float:
+        """Return the share of its GPUs that can serve in the hour or stretch that begins then."""
+        if (self.start is not None and begins < self.start) or (self.end is not None and self.end <= begins):
+            return 0.0
+        there = [step.share for step in self.ramp if self._after(step) <= begins]
+        return there[-1] if there else float(not self.ramp)
+
+    def _after(self, step: RampStep) -> datetime:
+        if self.start is None:
+            raise ValueError(f"{self.offer_id} ramps up from a start that nobody set")
+        return self.start + timedelta(hours=step.months * HOURS_PER_MONTH)
 
     def rate_for(self, stream: Stream) -> float:
         """Return how much of the stream's demand one GPU-hour serves, or one dollar; 0 where it may not."""
@@ -182,6 +215,8 @@ def tariffs_of(
     owned = [] if commitments is None else [_owned(row, plans) for row in commitments.iter_rows(named=True)]
     offered = [_tariff(row) for row in offers.iter_rows(named=True) if row["plan"] is None]
     offered += [_plan_tariff(rows[0] | {"offer_id": plan}, rows) for plan, rows in plans.items()]
+    offered = [_from(tariff, horizon.start) for tariff in offered]
+    owned = [_from(tariff, horizon.start) for tariff in owned]
     reasons = [(tariff, _reason_to_leave_out(tariff, horizon, limits)) for tariff in (*owned, *offered)]
     kept = tuple(tariff for tariff, reason in reasons if not reason)
     return kept, [_left_out(tariff, reason) for tariff, reason in reasons if reason]
@@ -189,7 +224,7 @@ def tariffs_of(
 
 def changes_in(tariffs: Iterable[Tariff]) -> set[datetime]:
     """Return every time at which some tariff begins or ends."""
-    return {time for tariff in tariffs for time in (tariff.start, tariff.end) if time is not None}
+    return {time for tariff in tariffs for time in tariff.changes}
 
 
 def _reason_to_leave_out(tariff: Tariff, horizon: Horizon, limits: Limits) -> str:
@@ -224,6 +259,24 @@ def _left_out(tariff: Tariff, reason: str) -> Diagnostic:
     )
 
 
+def _from(tariff: Tariff, start: datetime) -> Tariff:
+    """Let a ramp without a start begin with the plan; its end, where only a term says it, stays open to renewal."""
+    return replace(tariff, start=start) if tariff.ramp and tariff.start is None else tariff
+
+
+def ramp_of(text: str | None) -> tuple[tuple[RampStep, ...], float]:
+    """Read a ramp, and the most GPUs that it comes to.
+
+    >>> ramp_of("64@1 128@4")
+    ((RampStep(months=0.0, share=0.5), RampStep(months=3.0, share=1.0)), 128.0)
+    """
+    if not text:
+        return (), 0.0
+    steps = sorted((float(month) - 1, float(gpus)) for gpus, month in (step.split("@") for step in text.split()))
+    most = max(gpus for _, gpus in steps)
+    return tuple(RampStep(month, gpus / most) for month, gpus in steps), most
+
+
 def _plans(offers: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
     """Return the rates of each commitment in dollars, by its name."""
     found: dict[str, list[dict[str, Any]]] = {}
@@ -256,6 +309,7 @@ def _plan_tariff(row: dict[str, Any], rates: Sequence[Mapping[str, Any]]) -> Tar
         usage=0.0,
         adders=0.0,
         salvage=0.0,
+        ramp=(),
         lot=None,
         minimum=0.0,
         maximum=math.inf,
@@ -278,6 +332,7 @@ def _tariff(row: Mapping[str, Any]) -> Tariff:
     start, term = row["start"], row["term_months"]
     end = row["end"] or (start + timedelta(hours=term * HOURS_PER_MONTH) if start and term else None)
     gpus = row["gpus"] if owned else None
+    ramp, most = ramp_of(row["ramp"]) if held else ((), 0.0)
     return Tariff(
         offer_id=row["commitment_id"] if owned else row["offer_id"],
         provider=row["provider"],
@@ -291,13 +346,14 @@ def _tariff(row: Mapping[str, Any]) -> Tariff:
         advertised_usage=price,
         adders=adders,
         salvage=salvage,
+        ramp=ramp,
         upfront_share=row["upfront_share"],
         term_months=term,
         start=start,
         end=end,
         lot=row["lot_gpus"],
-        minimum=row["min_gpus"],
-        maximum=math.inf if row["max_gpus"] is None else row["max_gpus"],
+        minimum=row["min_gpus"] or most,
+        maximum=(most or math.inf) if row["max_gpus"] is None else row["max_gpus"],
         currency=row["currency"],
         owned=(math.nan if gpus is None else gpus) if owned else None,
     )

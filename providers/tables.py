@@ -76,6 +76,11 @@ TERM = Rule(
     "give a term in months",
 )
 SHARE = Rule(lambda name: pl.col(name).is_between(0, 1), "is not between 0 and 1", "give a share such as 0.25")
+RAMP = Rule(
+    lambda name: pl.col(name).str.contains(r"^[1-9][0-9]*@[1-9][0-9]*( [0-9]+@[1-9][0-9]*)*$"),
+    "is no ramp",
+    "write GPUs@month from the first month on, such as 64@1 128@4",
+)
 ON_THE_HOUR = Rule(
     lambda name: pl.col(name).dt.truncate("1h") == pl.col(name),
     "is not on the hour",
@@ -241,7 +246,12 @@ _OFFER_COLUMNS = (
     _number("adders_usd_per_gpu_hour", "support, storage and the like on top of the price", default=0.0),
     _number("salvage_usd_per_gpu_hour", "what unused capacity can be resold for"),
     _number("overage_usd_per_gpu_hour", "price of usage above what is committed"),
-    _text("ramp", "GPUs from month to month, such as 64@1 128@4"),
+    Column(
+        name="ramp",
+        dtype=pl.String(),
+        rules=(RAMP,),
+        about="GPUs from which month of the term on, such as 64@1 128@4; lots and limits are those of the most",
+    ),
     _number("burst_gpus", "GPUs that may be added on call"),
     _number("burst_fee_usd_per_gpu_hour", "price of the right to add one GPU"),
     _number("burst_usd_per_gpu_hour", "price of an added GPU while it is used"),

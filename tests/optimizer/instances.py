@@ -209,6 +209,9 @@ def _offer(draw, name: str, models: tuple[str, ...], span: int, unit: timedelta)
     if draw(st.integers(0, 2)) == 0:
         columns |= {"adders_usd_per_gpu_hour": draw(st.sampled_from([0.1, 0.7]))}
     if kind in HELD and draw(st.integers(0, 2)) == 0:
+        columns |= {"ramp": draw(st.sampled_from(["2@1 4@4", "4@3", "1@1 6@2 3@9", "3@1"])), "lot_gpus": None}
+        columns |= draw(st.sampled_from([{"min_gpus": 0.0, "max_gpus": None}, {"min_gpus": 1.0, "max_gpus": 20.0}]))
+    if kind in HELD and draw(st.integers(0, 2)) == 0:
         columns |= {"salvage_usd_per_gpu_hour": draw(st.sampled_from([0.2, 0.8, 1.5]))}
     use = draw(st.sampled_from([0.5, 1.8])) if kind == "flex" else 0.0
     return offer(name, kind, draw(_price()), use=use, **columns)

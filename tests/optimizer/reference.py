@@ -150,16 +150,40 @@ class Plain:
     def stretches(self) -> list[Stretch]:
         if self.months is None:
             return [Stretch(None, 1.0)]
-        windows = [window(row) for row in (*self.available, *(terms for _, terms, _ in self.dollars))]
-        times = {time for both in windows for time in both if time and self.begin() < time < self.end()}
+        rows = [*self.available, *(terms for _, terms, _ in self.dollars)]
+        seen = [time for row in rows for time in (*window(self.begun(row)), *(at for at, _ in self.ramp(row)))]
+        times = {time for time in seen if time and self.begin() < time < self.end()}
         cuts = [self.begin(), *sorted(times), self.end()]
         count = len(self.hours)
         return [Stretch(a, (b - a).total_seconds() / 3600 / count) for a, b in pairwise(cuts)]
 
+    def ramp(self, row: dict) -> list[tuple[datetime, float]]:
+        """Return from when on which share of an offer's GPUs is there; empty where all always are."""
+        if not row.get("ramp") or row["purchase_option"] not in HELD:
+            return []
+        steps = sorted((int(month), float(gpus)) for gpus, month in (step.split("@") for step in row["ramp"].split()))
+        begin, most = self.begun(row)["start"], max(gpus for _, gpus in steps)
+        return [(begin + timedelta(hours=(month - 1) * MONTH), gpus / most) for month, gpus in steps]
+
+    def begun(self, row: dict) -> dict:
+        """Let an offer with a ramp and no start begin with the plan; it ends where it says, or never."""
+        if not row.get("ramp") or row["start"] is not None:
+            return row
+        return row | {"start": self.begin(), "end": row["end"] or datetime.max.replace(tzinfo=self.begin().tzinfo)}
+
+    def there(self, row: dict, time: datetime) -> float:
+        """Return the share of an offer's GPUs that is there at a time."""
+        if not runs(self.begun(row), time):
+            return 0.0
+        shares = [share for at, share in self.ramp(row) if at <= time]
+        return shares[-1] if shares else float(not self.ramp(row))
+
     def in_force(self, row: dict) -> float:
         """Return the hours of the horizon in which an offer runs."""
         return sum(
-            stretch.weight for stretch in self.stretches for hour in self.hours if runs(row, stretch.begins or hour)
+            stretch.weight * self.there(row, stretch.begins or hour)
+            for stretch in self.stretches
+            for hour in self.hours
         )
 
     def hours_in_force(self, name: str) -> float:
@@ -207,11 +231,16 @@ class Plain:
 
     def upfront(self, row: dict) -> float:
         """Return the dollars paid at the start for one GPU."""
-        start, end = window(row)
+        start, end = self.begun(row)["start"], window(row)[1]
         horizon = sum(stretch.weight for stretch in self.stretches) * len(self.hours)
         term = row["term_months"] * MONTH if row["term_months"] else None
         dated = (end - start).total_seconds() / 3600 if start and end else None
-        return row["upfront_share"] * row["holding_usd_per_gpu_hour"] * (term or dated or horizon)
+        whole, steps = term or dated, self.ramp(row)
+        if whole and steps:
+            edges = [*((at - start).total_seconds() / 3600 for at, _ in steps), whole]
+            spans = [max(min(b, whole) - min(a, whole), 0.0) for a, b in pairwise(edges)]
+            whole = sum(share * span for (_, share), span in zip(steps, spans, strict=True))
+        return row["upfront_share"] * row["holding_usd_per_gpu_hour"] * (whole or horizon)
 
     # What is needed
 
@@ -267,7 +296,7 @@ class Plain:
         demanded = 0.0
         for stretch in self.stretches:
             for hour in self.hours:
-                running = [row for row in rows if runs(row, stretch.begins or hour)]
+                running = [row for row in rows if self.there(row, stretch.begins or hour)]
                 spent: dict[str, dict[int, float]] = {
                     name: {} for name, terms, _ in self.dollars if runs(terms, stretch.begins or hour)
                 }
@@ -293,7 +322,8 @@ class Plain:
                 for name, drawn_dollars in spent.items():
                     program.row(drawn_dollars | {spending[name]: -1.0}, -math.inf, 0.0)
                 for row in running:
-                    self._capacity(program, row, drawn[name_of(row)], held.get(name_of(row)), stretch.weight)
+                    share = self.there(row, stretch.begins or hour)
+                    self._capacity(program, row, drawn[name_of(row)], held.get(name_of(row)), (stretch.weight, share))
         self._limits(program, rows, held, spot, shares, demanded, spending)
         return program, held | spending
 
@@ -353,16 +383,17 @@ class Plain:
         """Return more GPUs of an offer than all demand at once could use."""
         rates = [rate for stream in self.streams if (rate := self.rate(stream, row)) > 0]
         demand = [sum(needs.get(hour, 0.0) for needs in self.streams.values()) for hour in self.hours]
-        return max(demand) / min([1.0, *rates]) + row["min_gpus"] + (row["lot_gpus"] or 0.0)
+        least = min([1.0, *(share for _, share in self.ramp(row) if share)])
+        return max(demand) / min([1.0, *rates]) / least + row["min_gpus"] + (row["lot_gpus"] or 0.0)
 
-    def _capacity(self, program: Milp, row: dict, drawn: list[int], quantity: int | None, weight: float) -> None:
-        """In one hour, use no more than is held, or than may be in use at once; what is left is resold if it can be."""
-        used = dict.fromkeys(drawn, 1.0)
+    def _capacity(self, program: Milp, row: dict, drawn: list[int], quantity: int | None, at: tuple) -> None:
+        """In one hour, use no more than is there or may be used at once; what is left is resold if it can be."""
+        used, (weight, share) = dict.fromkeys(drawn, 1.0), at
         if quantity is not None and row["salvage_usd_per_gpu_hour"]:
             resold = program.variable(-row["salvage_usd_per_gpu_hour"] * weight)
-            program.row(used | {resold: 1.0, quantity: -1.0}, 0.0, 0.0)
+            program.row(used | {resold: 1.0, quantity: -share}, 0.0, 0.0)
         elif quantity is not None:
-            program.row(used | {quantity: -1.0}, -math.inf, 0.0)
+            program.row(used | {quantity: -share}, -math.inf, 0.0)
         elif row["max_gpus"] is not None:
             program.row(used, -math.inf, row["max_gpus"])
 
@@ -445,6 +476,14 @@ def overhead(row: dict) -> float:
     return 1 + saving + losing
 
 
+def _whole_ramp(row: dict) -> dict:
+    """Let a ramp that names no other quantity be bought whole or not at all."""
+    if not row["ramp"] or row["purchase_option"] not in HELD:
+        return row
+    most = max(float(step.split("@")[0]) for step in row["ramp"].split())
+    return row | {"min_gpus": row["min_gpus"] or most, "max_gpus": most if row["max_gpus"] is None else row["max_gpus"]}
+
+
 def plain_cost(usage, offers, commitments, rules, limits, months, now) -> float:
     """Return the cost of the cheapest plan for checked tables, inf where there is none."""
     return plain(usage, offers, commitments, rules, limits, months, now).cost()
@@ -454,7 +493,7 @@ def plain(usage, offers, commitments, rules, limits, months, now) -> Plain:
     """State a plan from checked tables."""
     return Plain(
         usage=usage.to_dicts(),
-        offers=offers.to_dicts(),
+        offers=[_whole_ramp(row) for row in offers.to_dicts()],
         commitments=[] if commitments is None else commitments.to_dicts(),
         rules=tuple(rules),
         limits=limits,
