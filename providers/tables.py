@@ -5,11 +5,26 @@ name carries its unit. Extra columns are kept. A frame that has passed `checked`
 right type, a value wherever the table has a default, and its rows sorted by the key.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import polars as pl
+
+from providers.rules import (
+    FINITE,
+    LIMITS_IN_ORDER,
+    MAX_HOLDS_A_LOT,
+    NOT_NEGATIVE,
+    ON_THE_HOUR,
+    POSITIVE,
+    RAMP,
+    SHARE,
+    TERM,
+    WINDOW_IN_ORDER,
+    Rule,
+    one_of,
+)
 
 TIME = pl.Datetime("us", "UTC")
 PAY_AS_YOU_GO = ("on_demand", "spot")
@@ -50,48 +65,6 @@ class Diagnostic:
     message: str
     hint: str = ""
     where: str = ""
-
-
-class Rule(NamedTuple):
-    """A condition that every filled cell, or every row, must meet; rows where `holds` is null pass."""
-
-    holds: Callable[[str], pl.Expr]
-    problem: str
-    remedy: str
-
-
-def _at_least_zero(name: str) -> pl.Expr:
-    return pl.col(name) >= 0
-
-
-def _above_zero(name: str) -> pl.Expr:
-    return pl.col(name) > 0
-
-
-NOT_NEGATIVE = Rule(_at_least_zero, "is negative", "a quantity or a price is 0 or more")
-POSITIVE = Rule(_above_zero, "is not above 0", "give a value above 0, or leave the cell empty")
-TERM = Rule(
-    lambda name: pl.col(name).is_between(0, 600, closed="right"),
-    "is not above 0 and at most 600",
-    "give a term in months",
-)
-SHARE = Rule(lambda name: pl.col(name).is_between(0, 1), "is not between 0 and 1", "give a share such as 0.25")
-RAMP = Rule(
-    lambda name: pl.col(name).str.contains(r"^[1-9][0-9]*@[1-9][0-9]*( [0-9]+@[1-9][0-9]*)*$"),
-    "is no ramp",
-    "write GPUs@month from the first month on, such as 64@1 128@4",
-)
-ON_THE_HOUR = Rule(
-    lambda name: pl.col(name).dt.truncate("1h") == pl.col(name),
-    "is not on the hour",
-    "name each hour by its start, such as 2026-04-01T13:00:00Z",
-)
-FINITE = Rule(lambda name: pl.col(name).is_finite(), "is not a finite number", "give a number, or leave the cell empty")
-
-
-def _one_of(values: tuple[str, ...]) -> Rule:
-    known = ", ".join(values)
-    return Rule(lambda name: pl.col(name).is_in(list(values)), "is not a known value", f"use one of {known}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +110,7 @@ def _number(
 def _choice(
     name: str, values: tuple[str, ...], about: str, *, required: bool = False, default: str | None = None
 ) -> Column:
-    rules = (_one_of(values),)
+    rules = (one_of(values),)
     return Column(name=name, dtype=pl.String(), required=required, default=default, rules=rules, about=about)
 
 
@@ -184,19 +157,6 @@ USAGE = Table(
     ),
 )
 
-_LIMITS_IN_ORDER = Rule(
-    lambda _: pl.col("min_gpus") <= pl.col("max_gpus"),
-    "is above max_gpus",
-    "a minimum may not exceed the maximum: correct one of the two",
-)
-_WINDOW_IN_ORDER = Rule(
-    lambda _: pl.col("start") < pl.col("end"), "is not before end", "an offer must start before it ends"
-)
-_MAX_HOLDS_A_LOT = Rule(
-    lambda _: pl.col("max_gpus") >= pl.col("lot_gpus"),
-    "is smaller than lot_gpus",
-    "raise max_gpus to at least one lot, or correct the lot",
-)
 _NO_HOLDING_PRICE = Rule(
     lambda _: pl.when(pl.col("purchase_option").is_in(list(PAY_AS_YOU_GO))).then(
         pl.col("holding_usd_per_gpu_hour") == 0
@@ -274,9 +234,9 @@ _OFFER_COLUMNS = (
 )
 _OFFER_RULES = (
     ("plan", _PLAN_IS_SPENT),
-    ("min_gpus", _LIMITS_IN_ORDER),
-    ("max_gpus", _MAX_HOLDS_A_LOT),
-    ("start", _WINDOW_IN_ORDER),
+    ("min_gpus", LIMITS_IN_ORDER),
+    ("max_gpus", MAX_HOLDS_A_LOT),
+    ("start", WINDOW_IN_ORDER),
     ("holding_usd_per_gpu_hour", _NO_HOLDING_PRICE),
     ("usage_usd_per_gpu_hour", _NO_USAGE_PRICE),
 )

@@ -78,7 +78,7 @@ def _kind(column: Column) -> dict[str, str]:
 
 
 def _bounds(column: Column) -> dict[str, float]:
-    from providers.tables import NOT_NEGATIVE, POSITIVE, SHARE
+    from providers.rules import NOT_NEGATIVE, POSITIVE, SHARE
 
     bounds: dict[str, float] = {}
     for rule, meaning in (
@@ -92,11 +92,13 @@ def _bounds(column: Column) -> dict[str, float]:
 
 
 def _choices(column: Column) -> list[str]:
-    from providers.tables import PURCHASE_OPTIONS, RESIDUALS, STATUSES
+    from providers.tables import AVAILABILITIES, CONFIDENCES, PURCHASE_OPTIONS, RESIDUALS, STATUSES
 
     choices = {
         "purchase_option": PURCHASE_OPTIONS,
         "status": STATUSES,
+        "confidence": CONFIDENCES,
+        "availability": AVAILABILITIES,
         "granularity": ("hour", "day"),
         "residual": RESIDUALS,
     }
