@@ -73,11 +73,13 @@ def about(books: Sequence[Source], now: datetime) -> list[Diagnostic]:
 
 
 def name_of(source: Source) -> str | None:
-    """Name a price book and the days its prices were true; None for other offers."""
+    """Name a price book and the days its prices were true; None for other offers, and where none is left."""
     kinds = {"bundled/offers.csv": "the bundled price book", FETCHED: "the price book in the workspace"}
     if source.path not in kinds:
         return None
     days = source.frame["as_of"].drop_nulls().str.head(10).sort()
+    if days.is_empty():
+        return None
     return f"{kinds[source.path]} of {days[0]} to {days[-1]}"
 
 

@@ -144,6 +144,19 @@ def test_a_plan_from_the_workspace_gives_the_same_bytes_again(tranche, market, f
     assert tranche(*plan).out == tranche(*plan).out
 
 
+def test_a_plan_in_another_currency_than_the_book_says_what_is_missing(tranche, market, files):
+    tranche("fetch", "--now", "2026-11-20")
+    euro = files.table("euro.csv", [{**row, "effective_cost": 1, "currency": "EUR"} for row in files.hours()])
+    ran = tranche("plan", euro, "--horizon", "history", "--now", "2026-11-21")
+    assert ran.code == 6
+    assert "euro.csv: column currency: is in EUR, while workspace is in USD" in ran.err
+    assert "or give [currencies] in tranche.toml" in ran.err
+    files.text("tranche.toml", "[currencies]\nEUR = 1.08\n")
+    plan = tranche("plan", euro, "--horizon", "history", "--now", "2026-11-21", "--format", "json")
+    assert plan.code == 0
+    assert plan.json["currency"] == "EUR"
+
+
 def test_killed_at_any_moment_a_fetch_leaves_a_readable_book(market, files, workspace):
     """Each fetch writes one of two prices; whenever it is killed, each feed has one of them, whole."""
     answers, asked = market
