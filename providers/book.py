@@ -1,6 +1,7 @@
 """The price book: what was fetched into the workspace, and what ships with the program where nothing was."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from typing import NamedTuple
 
@@ -63,14 +64,15 @@ def plannable(offers: pl.DataFrame, *, used: Iterable[str | None] = ()) -> pl.Da
 
 
 def history(workspace: Workspace, gpu_model: str, *, since: date) -> pl.DataFrame:
-    """Return the offers of a GPU model day by day, with `feed` and `day`, sorted by offer and day."""
-    frames = [
-        store.read(day)
-        .filter(pl.col("gpu_model") == gpu_model)
-        .with_columns(feed=pl.lit(day.feed), day=pl.lit(day.day, pl.Date))
-        for day in workspace.days(store.OFFERS)
-        if day.day >= since
-    ]
+    """Return the offers of a GPU model day by day, with `feed` and `day`, sorted by offer and day.
+
+    Days that are damaged are missing; `current` tells of the newest.
+    """
+    frames = []
+    for day in (one for one in workspace.days(store.OFFERS) if one.day >= since):
+        with suppress(InputError):
+            offers = store.read(day).filter(pl.col("gpu_model") == gpu_model)
+            frames.append(offers.with_columns(feed=pl.lit(day.feed), day=pl.lit(day.day, pl.Date)))
     empty = pl.DataFrame(schema={**{column.name: column.dtype for column in OFFERS.columns}, "day": pl.Date()})
     return pl.concat([empty, *frames], how="diagonal_relaxed").sort("offer_id", "day")
 

@@ -173,6 +173,8 @@ def test_a_damaged_day_is_passed_over_for_the_one_before_and_said(feeds, workspa
     assert current.days == {"aws": date(2026, 11, 20)}
     assert "aws, 2026-11-21: cannot be read" in current.found[0].message
     assert "aws-us-east-1-p5.48xlarge-on-demand" in current.offers["offer_id"]
+    known = book.history(Workspace(workspace), "H100-SXM-80GB", since=date(2026, 11, 1))
+    assert known["day"].to_list() == [date(2026, 11, 20)]
 
 
 def test_a_spot_price_above_on_demand_is_kept_and_flagged(feeds, workspace):
