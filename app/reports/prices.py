@@ -21,6 +21,9 @@ NAMES = (
     "advertised_usd_per_gpu_hour", "data_usd_per_gpu_hour", "lot_gpus", "min_gpus", "term_months", "status", "as_of",
     "age_days", "source", "confidence", "availability", "marks", "note", "currency",
 )  # fmt: skip
+ROOMY = 120
+ROOMY_ONLY = ("Option", "Lot", "Term", "As of", "Source")
+"""Columns that a narrow terminal has no room for; the name of an offer says most of it."""
 BARS = "▁▂▃▄▅▆▇█"
 CELLS = 24
 
@@ -55,9 +58,15 @@ def as_table(
         "Source": [price.source or UNKNOWN for price in prices],
         **({"Careful": [price.marks for price in prices]} if any(price.marks for price in prices) else {}),
     }
+    if width < ROOMY:
+        cells = {title: column for title, column in cells.items() if title not in ROOMY_ONLY}
     head = f"{prices[0].gpu_model if prices else 'No offers'}, {currency} per GPU-hour"
     rows = list(zip(*cells.values(), strict=True))
     foot = [f"No price known: {option} at {', '.join(sellers)}" for option, sellers in missing.items()]
+    if width < ROOMY:
+        foot.insert(
+            0, f"A terminal of {ROOMY} columns, or --format json, also shows option, lot, term, day and source."
+        )
     lines = [head, "", *columns(tuple(cells), rows, width=width), *(["", *foot] if foot else [])]
     return "\n".join(plain(line) for line in lines) + "\n"
 

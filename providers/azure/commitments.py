@@ -14,7 +14,7 @@ import polars as pl
 
 from providers.accelerators import gpus_of_types
 from providers.asking import Ask
-from providers.azure.offers import MANAGEMENT, PRICES, RETAIL, items_of, next_page, refused
+from providers.azure.offers import MANAGEMENT, PRICES, RETAIL, Paging, items_of, refused
 from providers.azure.retail import (
     PLAN,
     SHAPE_REMEDY,
@@ -97,21 +97,8 @@ def _read(items: Iterator[Any], row_of: Callable[[Any], Owned | None], ask: Ask,
 
 def _pages(web: Web, base: str, kind: str, ask: Ask) -> Iterator[Any]:
     answer = web.get(f"{base}/providers/{kind}", {"api-version": _VERSION})
-    followed = set()
-    while True:
-        items = answer.get("value") if isinstance(answer, dict) else None
-        if not isinstance(items, list):
-            raise InputError(WHERE, f"answers {kind} without a list", SHAPE_REMEDY)
-        ask.advance()
-        yield from items
-        link = answer.get("nextLink")
-        if not link:
-            return
-        if link in followed:
-            raise InputError(WHERE, f"sends the same page of {kind} again and again", "try again later")
-        followed.add(link)
-        ask.expect(1)
-        answer = web.get(next_page(link, base, MANAGEMENT, WHERE))
+    paging = Paging(base=base, official=MANAGEMENT, where=WHERE, what=kind, items="value", link="nextLink")
+    yield from paging.rows(web, answer, ask)
 
 
 def _reservation(item: Any) -> Owned | None:  # noqa: ANN401 - JSON

@@ -11,7 +11,7 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from providers.asking import Ask, NoCredentialsError
@@ -55,21 +55,45 @@ def items_of(web: Web, base: str, size: str, ask: Ask) -> Iterator[Any]:
     """
     about = f"serviceName eq 'Virtual Machines' and armSkuName eq '{size}'"
     answer = web.get(base, {"api-version": _VERSION, "$filter": about})
-    followed = set()
-    while True:
-        items = answer.get("Items") if isinstance(answer, dict) else None
-        if not isinstance(items, list):
-            raise InputError(RETAIL, "answers without a list of Items", SHAPE_REMEDY)
-        ask.advance()
-        yield from items
-        link = answer.get("NextPageLink")
-        if not link:
-            return
-        if link in followed:
-            raise InputError(RETAIL, f"sends the same page of {size} again and again", "try again later")
-        followed.add(link)
-        ask.expect(1)
-        answer = web.get(next_page(link, base, PRICES, RETAIL))
+    paging = Paging(base=base, official=PRICES, where=RETAIL, what=size, items="Items", link="NextPageLink")
+    yield from paging.rows(web, answer, ask)
+
+
+class Paging(NamedTuple):
+    """How the rows of one list are spread over pages.
+
+    base, official: the address asked, and the one that Azure's links name. where, what: the list, for messages. items,
+    link: the keys of a page's rows and of the link to the next.
+    """
+
+    base: str
+    official: str
+    where: str
+    what: str
+    items: str
+    link: str
+
+    def rows(self, web: Web, answer: Any, ask: Ask) -> Iterator[Any]:  # noqa: ANN401 - JSON
+        """Return the rows of a first page and of all that follow.
+
+        Raises:
+            InputError: a page is no such page, or has been there before.
+        """
+        followed = set()
+        while True:
+            rows = answer.get(self.items) if isinstance(answer, dict) else None
+            if not isinstance(rows, list):
+                raise InputError(self.where, f"answers {self.what} without a list of {self.items}", SHAPE_REMEDY)
+            ask.advance()
+            yield from rows
+            link = answer.get(self.link)
+            if not link:
+                return
+            if link in followed:
+                raise InputError(self.where, f"sends the same page of {self.what} again and again", "try again later")
+            followed.add(link)
+            ask.expect(1)
+            answer = web.get(next_page(link, self.base, self.official, self.where))
 
 
 def next_page(link: object, base: str, official: str, where: str) -> str:

@@ -44,7 +44,7 @@ def test_forms_agree(tranche, book):
     cells = list(csv.DictReader(io.StringIO(tranche(*common, "csv").out)))
     assert [{name: "" if cell is None else str(cell) for name, cell in row.items()} for row in rows] == cells
     table = tranche(*common, "table").out.splitlines()
-    assert [line.split()[0] for line in table[3:]] == [row["offer_id"] for row in rows]
+    assert [line.split()[0] for line in table[3 : 3 + len(rows)]] == [row["offer_id"] for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -140,6 +140,16 @@ def test_what_is_on_top_of_a_price_is_all_in(tranche, files):
     row = files.offer("c", "contract", holding=2, term_months=12, adders_usd_per_gpu_hour=0.25)
     (price,) = tranche("price", GPU, "--offers", files.table("book.csv", [row]), "--format", "json").json
     assert (price["all_in_usd_per_gpu_hour"], price["advertised_usd_per_gpu_hour"]) == ("2.25", "2.00")
+
+
+@pytest.mark.parametrize("columns", [80, 160])
+def test_no_line_is_wider_than_the_terminal(tranche, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    ran = tranche("price", GPU, "--offers", "bundled", "--data-at", "aws", "--now", "2026-11-27")
+    table = [line for line in ran.out.splitlines()[2:] if line.startswith(("Offer", "aws-", "azure-", "gcp-"))]
+    assert len(table) > 8
+    assert max(map(len, table)) <= columns
+    assert ("Source" in ran.out.splitlines()[2]) is (columns == 160)
 
 
 def test_careful_marks(tranche, files):
