@@ -11,26 +11,31 @@ import polars as pl
 from app import settings
 from app.books import about, books_of, name_of
 from app.books import offers_of as books_for_prices
+from app.future import buying_of, described, moves_of, outlook, settled
 from app.reports.planfile import decimal
 from app.reports.text import count, money
 from app.session import Origin, Session
-from optimizer.demand import work_of
+from app.workload_rules import about_places, with_egress
+from optimizer.demand import Horizon, usage_hours, with_idle, work_of
 from optimizer.limits import parse
 from optimizer.plan import Inputs
 from providers import book, bundle
+from providers.columns import Table
 from providers.files import Source, read
 from providers.focus.commitments import commitments as contracts
 from providers.names import canonical_models
 from providers.recognise import kind_of
 from providers.scan import scans
 from providers.store import Workspace
-from providers.tables import COMMITMENTS, OFFERS, USAGE, Diagnostic, InputError, Table, checked, currency_of, key_of
+from providers.tables import COMMITMENTS, OFFERS, USAGE, Diagnostic, InputError, checked, currency_of, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from app.future import Outlook
     from app.session import Request
+    from optimizer.streams import WorkloadRule
 
 COSTS = ("list_cost", "effective_cost", "billed_cost")
 
@@ -39,7 +44,11 @@ def session_of(request: Request) -> Session:
     """Read everything, make it one table of each kind, and check that it goes together."""
     demo = not request.usage
     said = _settings(request, demo=demo)
-    usage = [bundle.demo_usage()] if demo else _with_work([_usage(path) for path in request.usage])
+    horizon = request.horizon or said.horizon
+    months = settings.horizon(horizon)
+    expected = settled(_asked(request), said.outlook, months=months)
+    usage = [bundle.demo_usage()] if demo else [_usage(path) for path in request.usage]
+    _check_work(usage, idle=request.commit_idle)
     workspace = workspace_of(request.workspace, said)
     owned, found_contracts = _owned(request, workspace, demo=demo)
     priced = [source for source in [*owned, *usage] if _has_amounts(source.frame)]
@@ -54,17 +63,25 @@ def session_of(request: Request) -> Session:
     offered, found_offers = _whole(books, OFFERS)
     used, found_usage = _whole(usage, USAGE)
     commitments, found_owned = _whole(owned, COMMITMENTS) if owned else (None, [])
-    horizon = request.horizon or said.horizon
-    found = [*found_books, *found_usage, *found_offers, *found_contracts, *found_owned, *_left_out(used, currency)]
+    found = [*found_books, *found_usage, *found_offers, *found_contracts, *found_owned]
+    found += _about_idle(used, currency, planned=request.commit_idle)
+    used = with_idle(used) if request.commit_idle else used
+    rules, found_places = _rules(said, used, {*used["provider"].drop_nulls(), *offered["provider"]})
+    start = Horizon.of(usage_hours(used), months=months, now=request.now).start
+    moves, found_moves = moves_of(said.prices, start=start, sold=offered["gpu_model"])
     return Session(
         inputs=Inputs(
             usage=used,
             offers=offered,
             commitments=commitments,
-            rules=said.rules,
+            rules=rules,
             limits=parse((*said.limits, *request.limit)),
-            months=settings.horizon(horizon),
+            months=months,
             now=request.now,
+            buying=buying_of(expected, moves),
+            forecast=expected.forecast,
+            growth_per_month=expected.growth_per_month or 0.0,
+            changes=said.changes,
         ),
         usage=tuple(_origin(source, "hour") for source in usage),
         offers=tuple(_origin(source, "as_of") for source in books),
@@ -73,7 +90,8 @@ def session_of(request: Request) -> Session:
         horizon=horizon,
         demo=demo,
         currency=currency,
-        diagnostics=(*_about(request, books), *said.diagnostics, *found),
+        outlook=described(expected, commit_idle=request.commit_idle),
+        diagnostics=(*_about(request, books), *said.diagnostics, *found, *found_places, *found_moves),
     )
 
 
@@ -148,23 +166,38 @@ def _kind(path: str) -> str | None:
         return None
 
 
-def _with_work(sources: Sequence[Source]) -> Sequence[Source]:
-    """Return the tables of usage, each of which must hold the work of somebody."""
+def _check_work(sources: Sequence[Source], *, idle: bool) -> None:
+    """Refuse a table of usage without the work of somebody, or idle GPUs where they are planned for."""
     for source in sources:
-        if work_of(source.frame).is_empty():
+        if work_of(with_idle(source.frame) if idle else source.frame).is_empty():
             remedy = "give the table of a bill in which some workload used a GPU"
             raise InputError(source.path, "has no row of a workload, only idle and other residuals", remedy)
-    return sources
 
 
-def _left_out(usage: pl.DataFrame, currency: str) -> list[Diagnostic]:
-    """Say what GPUs that nobody asked for cost in the history: they are no demand."""
+def _about_idle(usage: pl.DataFrame, currency: str, *, planned: bool) -> list[Diagnostic]:
+    """Say what GPUs that nobody asked for cost in the history: they are no demand, unless somebody says so."""
     idle = usage.filter(pl.col("residual") == "idle")
     gpu_hours, cost = float(idle["gpu_hours"].sum()), float(idle["effective_cost"].sum())
     if not gpu_hours:
         return []
-    message = f"{count(gpu_hours)} idle GPU-hours, {money(decimal(cost), currency)} in the history, are not planned for"
-    return [Diagnostic(level="note", code="idle-left-out", message=message)]
+    message = f"{count(gpu_hours)} idle GPU-hours, {money(decimal(cost), currency)} in the history, are"
+    if planned:
+        return [Diagnostic(level="note", code="idle-planned", message=f"{message} planned for as the workload idle")]
+    hint = "--commit-idle plans for them too"
+    return [Diagnostic(level="note", code="idle-left-out", message=f"{message} not planned for", hint=hint)]
+
+
+def _asked(request: Request) -> Outlook:
+    """Return what the options say of the time to come."""
+    return outlook(forecast=request.forecast, growth=request.growth, ladder=request.ladder, capital=request.capital)
+
+
+def _rules(
+    said: settings.Settings, usage: pl.DataFrame, providers: set[str]
+) -> tuple[tuple[WorkloadRule, ...], list[Diagnostic]]:
+    """Return what holds for workloads, the price of data that leaves its provider included."""
+    rules, found = with_egress(said.rules, said.reading, usage, said.changes)
+    return rules, [*about_places(said.rules, providers), *found]
 
 
 def _whole(sources: Sequence[Source], table: Table) -> tuple[pl.DataFrame, list[Diagnostic]]:

@@ -2,8 +2,9 @@
 
 from importlib.resources import files
 
+from providers.columns import Table
 from providers.files import Source, from_bytes
-from providers.tables import COMMITMENTS, OFFERS, USAGE, Table
+from providers.tables import COMMITMENTS, OFFERS, USAGE
 
 
 def price_book() -> Source:

@@ -24,7 +24,8 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from providers.tables import RESIDUALS, TIME, Diagnostic
+from providers.columns import TIME
+from providers.tables import RESIDUALS, Diagnostic
 
 LIVE = ("opencost", "prometheus")
 """Sources that see machines but no bill: they give way to a bill of the same node and day."""

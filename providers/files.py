@@ -8,7 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from providers.tables import InputError, Table, checked
+from providers.columns import Table
+from providers.tables import InputError, checked
 
 PARQUET_MAGIC = b"PAR1"
 GZIP_MAGIC = b"\x1f\x8b"

@@ -10,6 +10,7 @@ import polars as pl
 from providers.accelerators import canonical, did_you_mean, is_ambiguous
 from providers.tables import Diagnostic
 
+ANY = "any"  # what a commitment that all GPUs can use names
 NAMED = 8  # names that a message lists before it only counts
 
 
@@ -24,7 +25,7 @@ def canonical_models(frame: pl.DataFrame, *, where: str) -> tuple[pl.DataFrame, 
 def resolved(written: Iterable[str], *, where: str) -> tuple[dict[str, str], list[Diagnostic]]:
     """Return the name to use for each name written, and at most one warning about those that stay as they are."""
     names = {name: canonical(name) for name in written}
-    left = [name for name, model in names.items() if model is None]
+    left = [name for name, model in names.items() if model is None and name != ANY]
     return {name: model or name for name, model in names.items()}, [_unknown(left, where)] if left else []
 
 

@@ -13,11 +13,12 @@ import msgspec
 import polars as pl
 
 from providers.charges import Tags
+from providers.columns import TIME
 from providers.labels import picked
 from providers.machine_names import MACHINE_LABELS
 from providers.recognise import File
 from providers.scan import GZIP_MAGIC
-from providers.tables import TIME, InputError
+from providers.tables import InputError
 
 _GIB = 2**30
 _NUMBERS = (

@@ -11,10 +11,11 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
+from providers.columns import TIME
 from providers.labels import picked
 from providers.recognise import File
 from providers.scan import GZIP_MAGIC
-from providers.tables import TIME, InputError
+from providers.tables import InputError
 
 
 class Series(msgspec.Struct):

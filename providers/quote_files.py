@@ -26,7 +26,8 @@ WORDS = {
     "gpus": "{}gpus", "lot": "lot{}", "node": "{}/node", "term": "{}", "prepaid": "{} prepaid", "start": "from {}",
     "end": "until {}", "valid_until": "valid until {}", "ramp": "ramp {}", "overage": "overage {}", "burst": "burst {}",
     "support": "support {}", "storage": "storage {}", "egress": "egress {}", "salvage": "salvage {}",
-    "price_protection": "price protection {}", "region": "region={}", "name": "name={}", "option": "{}",
+    "price_protection": "price protection {}", "tiers": "tiers {}", "exit": "exit after {}", "discount": "{} off",
+    "exclusive": "exclusive={}", "region": "region={}", "name": "name={}", "option": "{}",
 }  # fmt: skip
 """How each key is said in a typed quote."""
 APART = ("status", "note")

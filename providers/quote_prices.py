@@ -11,6 +11,8 @@ HOURS = {
     "month": HOURS_PER_MONTH, "y": 12 * HOURS_PER_MONTH, "yr": 12 * HOURS_PER_MONTH, "year": 12 * HOURS_PER_MONTH,
 }  # fmt: skip
 UNIT = rf"(?:\s*/\s*(?:(node|gpu)\s*[-/]?\s*)?({'|'.join(sorted(HOURS, key=len, reverse=True))}))?"
+SPENT = re.compile(rf"(spend|pool)\s+\$?\s*({NUMBER})\s*(k|M|B)?", re.IGNORECASE)
+SIZES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9}
 AMOUNT = re.compile(rf"\$?\s*({NUMBER}){UNIT}", re.IGNORECASE)
 
 
@@ -19,6 +21,15 @@ class Amount(NamedTuple):
 
     usd: float
     shown: str = ""
+
+
+def dollars(found: re.Match[str]) -> float:
+    """Return the dollars of a commitment to spend.
+
+    >>> dollars(SPENT.fullmatch("spend 2M"))
+    2000000.0
+    """
+    return float(found[2]) * SIZES[(found[3] or "").lower()]
 
 
 def amount(text: str, *, node: float | None) -> Amount | None:

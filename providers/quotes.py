@@ -10,14 +10,15 @@ import polars as pl
 
 from providers.accelerators import canonical, is_ambiguous
 from providers.names import remedy
-from providers.quote_prices import NUMBER, Amount, amount
+from providers.quote_prices import NUMBER, SPENT, Amount, amount, dollars
 from providers.tables import OFFERS, PAY_AS_YOU_GO, PURCHASE_OPTIONS, InputError, checked
 
 FORM = "write it as crusoe:H100-SXM-80GB=1.85/h,128gpus,12mo"
 TERMS = (
     "128gpus, 32..96gpus, <=64gpus, >=16gpus, lot8, 8/node, 12mo, 25%upfront, from 2027-01-01, until 2028-01-01, "
     "valid until 2026-12-31, ramp 64@1 128@4, overage 2.40/h, burst 64gpus at 2.20/h for 0.10/h, support 10%, "
-    "storage 0.05/h, egress 0.09/GB, salvage 0.80/h, price protection, region=us, name=my-quote"
+    "storage 0.05/h, egress 0.09/GB, salvage 0.80/h, price protection, tiers 64@2.20 256@1.95, exit after 6mo, "
+    "10% off, exclusive=either-or, region=us, name=my-quote"
 )
 HEAD = re.compile(r"([^:=,\s]+)\s*:\s*([^=,]+?)\s*=\s*(.+)")
 PRICES = (
@@ -51,8 +52,10 @@ def parse_offer(text: str) -> dict[str, Any]:
     shown: list[str] = []
     per_gpu = _reader(terms.get("gpus_per_node"), shown, text)
     option = terms.pop("purchase_option", None)
-    prices = _prices(price, option, per_gpu, text)
     model = _model(gpu, text)
+    prices = _spend(price, option, model, text) or _prices(price, option, per_gpu, text)
+    if "tiers" in terms:
+        terms["tiers"] = _tiers(terms["tiers"], price, per_gpu)
     return {
         "offer_id": f"{provider}-{model}-quote".casefold().replace(" ", "-"),
         "provider": provider,
@@ -143,6 +146,32 @@ def _prices(price: str, option: str | None, per_gpu: Callable[[str], float], tex
     }
 
 
+def _spend(price: str, option: str | None, model: str, text: str) -> dict[str, Any] | None:
+    """Return a commitment to spend, such as `spend 2M` or `pool 500k`; None where the price is one of GPUs.
+
+    It counts what is spent on one GPU model, or on `any`.
+    """
+    found = SPENT.fullmatch(price)
+    if found is None:
+        return None
+    if option is not None:
+        raise QuoteError(f"quote {text!r}: {price!r} is a commitment to spend, and cannot be {option} too; drop one")
+    return {
+        "purchase_option": "spend_floor" if found[1].lower() == "spend" else "prepaid",
+        "holding_usd_per_gpu_hour": 0.0,
+        "usage_usd_per_gpu_hour": 0.0,
+        "spend_usd": dollars(found),
+        "eligible_gpu_models": None if model == "any" else model,
+    }
+
+
+def _tiers(steps: str, price: str, per_gpu: Callable[[str], float]) -> str:
+    """Return the prices of all GPUs from so many on per GPU-hour; they share the unit of the price."""
+    unit = "".join(price.partition("+")[0].partition("/")[1:])
+    read = [step.partition("@") for step in steps.split()]
+    return " ".join(f"{gpus}@{per_gpu(each if '/' in each else each + unit):.10g}" for gpus, _, each in read)
+
+
 def _adders(
     terms: Mapping[str, Any], prices: Mapping[str, Any], per_gpu: Callable[[str], float], shown: list[str]
 ) -> dict[str, Any]:
@@ -210,6 +239,12 @@ READERS: dict[str, Callable[..., dict[str, Any]]] = {
     rf"({NUMBER})\s*(mo|months?|y|yr|years?)": _months,
     rf"({NUMBER})\s*(?:gpus?)?\s*/\s*node": lambda gpus: {"gpus_per_node": float(gpus)},
     rf"({NUMBER})\s*%\s*(?:upfront|prepaid)": lambda share: {"upfront_share": float(share) / 100},
+    rf"({NUMBER})\s*%\s*(?:off|discount)": lambda share: {"discount_share": float(share) / 100},
+    rf"exit\s+after\s+({NUMBER})\s*(mo|months?|y|yr|years?)": lambda number, unit: {
+        "exit_after_months": _months(number, unit)["term_months"]
+    },
+    r"tiers?((?:\s+\d+@\S+)+)": lambda steps: {"tiers": " ".join(steps.split())},
+    r"exclusive\s*=\s*(\S.*)": lambda name: {"exclusive": name},
     r"from\s+(\S+)": lambda time: {"start": time},
     r"until\s+(\S+)": lambda time: {"end": time},
     r"valid\s+(?:until|to)\s+(\d{4}-\d{2}-\d{2})": lambda day: {"valid_until": day},

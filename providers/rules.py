@@ -35,6 +35,11 @@ RAMP = Rule(
     "is no ramp",
     "write GPUs@month from the first month on, such as 64@1 128@4",
 )
+TIERS = Rule(
+    lambda name: pl.col(name).str.contains(r"^[1-9][0-9]*@[0-9]*\.?[0-9]+( [1-9][0-9]*@[0-9]*\.?[0-9]+)*$"),
+    "is no price list",
+    "write GPUs@price from so many GPUs on, such as 64@2.20 256@1.95",
+)
 ON_THE_HOUR = Rule(
     lambda name: pl.col(name).dt.truncate("1h") == pl.col(name),
     "is not on the hour",

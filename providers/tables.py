@@ -11,25 +11,24 @@ from typing import Literal
 
 import polars as pl
 
+from providers.columns import TIME, Column, Table, choice, number, text, time
 from providers.rules import (
     FINITE,
     LIMITS_IN_ORDER,
     MAX_HOLDS_A_LOT,
-    NOT_NEGATIVE,
     ON_THE_HOUR,
     POSITIVE,
     RAMP,
     SHARE,
     TERM,
+    TIERS,
     WINDOW_IN_ORDER,
     Rule,
-    one_of,
 )
 
-TIME = pl.Datetime("us", "UTC")
 PAY_AS_YOU_GO = ("on_demand", "spot")
 HELD = ("reserved", "savings_plan", "cud", "capacity_block", "contract", "flex")
-SPEND = ("spend_floor",)
+SPEND = ("spend_floor", "prepaid")
 PURCHASE_OPTIONS = PAY_AS_YOU_GO + HELD + SPEND
 HOURS_PER_MONTH = 730  # 8,760 / 12: every term is counted in months of equal length
 CONFIDENCES = ("high", "medium", "low")
@@ -67,58 +66,7 @@ class Diagnostic:
     where: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """One column of a table: its type, what its cells must meet, and what an empty cell means."""
-
-    name: str
-    dtype: pl.DataType
-    required: bool = False
-    unless: str | None = None
-    default: str | float | bool | None = None
-    rules: tuple[Rule, ...] = ()
-    about: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """A table's columns, the columns that name a row, and the rules that span columns (named by their main column).
-
-    A required cell may be empty where the column it names in `unless` is filled. With `text_in_key`, extra columns of
-    text (further tags) tell rows apart too.
-    """
-
-    name: str
-    columns: tuple[Column, ...]
-    key: tuple[str, ...]
-    text_in_key: bool = False
-    row_rules: tuple[tuple[str, Rule], ...] = ()
-
-
-def _text(
-    name: str, about: str, *, required: bool = False, unless: str | None = None, default: str | None = None
-) -> Column:
-    return Column(name=name, dtype=pl.String(), required=required, unless=unless, default=default, about=about)
-
-
-def _number(
-    name: str, about: str, rule: Rule = NOT_NEGATIVE, *, required: bool = False, default: float | None = None
-) -> Column:
-    return Column(name=name, dtype=pl.Float64(), required=required, default=default, rules=(FINITE, rule), about=about)
-
-
-def _choice(
-    name: str, values: tuple[str, ...], about: str, *, required: bool = False, default: str | None = None
-) -> Column:
-    rules = (one_of(values),)
-    return Column(name=name, dtype=pl.String(), required=required, default=default, rules=rules, about=about)
-
-
-def _time(name: str, about: str, *, required: bool = False, rules: tuple[Rule, ...] = ()) -> Column:
-    return Column(name=name, dtype=TIME, required=required, rules=rules, about=about)
-
-
-CURRENCY = _text("currency", "ISO code of every amount in the row; one currency a plan", default="USD")
+CURRENCY = text("currency", "ISO code of every amount in the row; one currency a plan", default="USD")
 
 _USAGE_KEY = (
     "hour", "workload", "gpu_model", "provider", "region", "purchase_option", "account", "cluster", "namespace", "team",
@@ -130,29 +78,29 @@ USAGE = Table(
     key=_USAGE_KEY,
     text_in_key=True,
     columns=(
-        _time("hour", "start of the hour, UTC", required=True, rules=(ON_THE_HOUR,)),
-        _text("workload", "one stream of demand that is planned as a unit", required=True, unless="residual"),
-        _text("gpu_model", "such as H100-SXM-80GB", required=True, unless="residual"),
-        _number("gpu_hours", "allocated GPU-hours in this hour", required=True),
-        _number("gpu_hours_used", "allocated GPU-hours weighted by measured activity"),
-        _text("provider", "where it ran"),
-        _text("region", "where it ran"),
-        _text("account", "billing account"),
-        _text("cluster", "cluster"),
-        _text("namespace", "Kubernetes namespace"),
-        _text("team", "who pays"),
-        _text("project", "what for"),
-        _text("environment", "such as production"),
-        _text("instance_type", "such as p5.48xlarge"),
-        _choice("purchase_option", PURCHASE_OPTIONS, "how the capacity was bought"),
-        _text("commitment_id", "the commitment it ran on"),
+        time("hour", "start of the hour, UTC", required=True, rules=(ON_THE_HOUR,)),
+        text("workload", "one stream of demand that is planned as a unit", required=True, unless="residual"),
+        text("gpu_model", "such as H100-SXM-80GB", required=True, unless="residual"),
+        number("gpu_hours", "allocated GPU-hours in this hour", required=True),
+        number("gpu_hours_used", "allocated GPU-hours weighted by measured activity"),
+        text("provider", "where it ran"),
+        text("region", "where it ran"),
+        text("account", "billing account"),
+        text("cluster", "cluster"),
+        text("namespace", "Kubernetes namespace"),
+        text("team", "who pays"),
+        text("project", "what for"),
+        text("environment", "such as production"),
+        text("instance_type", "such as p5.48xlarge"),
+        choice("purchase_option", PURCHASE_OPTIONS, "how the capacity was bought"),
+        text("commitment_id", "the commitment it ran on"),
         Column(name="interruptible", dtype=pl.Boolean(), about="may run on spot; empty means no"),
-        _number("list_cost", "cost at list price"),
+        number("list_cost", "cost at list price"),
         Column(name="effective_cost", dtype=pl.Float64(), rules=(FINITE,), about="amortised cost after discounts"),
         Column(name="billed_cost", dtype=pl.Float64(), rules=(FINITE,), about="cost as invoiced"),
-        _choice("granularity", ("hour", "day"), "day: the row is a whole day's GPU-hours", default="hour"),
-        _choice("residual", RESIDUALS, "why the cost belongs to no workload; empty for work"),
-        _text("source", "which export the row came from"),
+        choice("granularity", ("hour", "day"), "day: the row is a whole day's GPU-hours", default="hour"),
+        choice("residual", RESIDUALS, "why the cost belongs to no workload; empty for work"),
+        text("source", "which export the row came from"),
         CURRENCY,
     ),
 )
@@ -181,58 +129,83 @@ _PLAN_IS_SPENT = Rule(
 )
 
 _OFFER_COLUMNS = (
-    _text("provider", "who sells it", required=True),
-    _text("gpu_model", "such as H100-SXM-80GB", required=True),
-    _choice("purchase_option", PURCHASE_OPTIONS, "what kind of tariff it is", required=True),
-    _number("holding_usd_per_gpu_hour", "price of having one GPU for an hour, used or not", required=True),
-    _number("usage_usd_per_gpu_hour", "price of using one GPU for an hour", required=True),
-    _text("region", "where; empty means anywhere the provider is"),
-    _text(
+    text("provider", "who sells it", required=True),
+    text("gpu_model", "such as H100-SXM-80GB", required=True),
+    choice("purchase_option", PURCHASE_OPTIONS, "what kind of tariff it is", required=True),
+    number("holding_usd_per_gpu_hour", "price of having one GPU for an hour, used or not", required=True),
+    number("usage_usd_per_gpu_hour", "price of using one GPU for an hour", required=True),
+    text("region", "where; empty means anywhere the provider is"),
+    text(
         "plan", "the commitment in dollars an hour at whose rates this is; rows that share it draw on the same dollars"
     ),
-    _text("instance_type", "node shape"),
-    _number("gpus_per_node", "GPUs of one node", POSITIVE, default=1.0),
-    _number("term_months", "length of the commitment", TERM),
-    _time("start", "first hour it can serve; empty means now"),
-    _time("end", "first hour it no longer serves; empty means start plus term, or as long as the plan"),
-    _number("lot_gpus", "sold in whole multiples of this; empty means any amount", POSITIVE),
-    _number("min_gpus", "least that can be bought, if any is", default=0.0),
-    _number("max_gpus", "most that can be bought; for on_demand and spot, most in use at once"),
-    _number("upfront_share", "share of the whole commitment that is paid at the start", SHARE, default=0.0),
-    _number("mean_hours_between_interruptions", "spot: how long a node runs before it is taken away", POSITIVE),
-    _number("restart_hours", "spot: time to come back after an interruption", default=0.0),
-    _number("checkpoint_hours", "spot: time between two checkpoints", POSITIVE),
-    _number("checkpoint_cost_hours", "spot: time that one checkpoint costs", default=0.0),
-    _number("adders_usd_per_gpu_hour", "support, storage and the like on top of the price", default=0.0),
-    _number("salvage_usd_per_gpu_hour", "what unused capacity can be resold for"),
-    _number("overage_usd_per_gpu_hour", "price of usage above what is committed"),
+    text("instance_type", "node shape"),
+    number("gpus_per_node", "GPUs of one node", POSITIVE, default=1.0),
+    number("term_months", "length of the commitment", TERM),
+    time("start", "first hour it can serve; empty means now"),
+    time("end", "first hour it no longer serves; empty means start plus term, or as long as the plan"),
+    number("lot_gpus", "sold in whole multiples of this; empty means any amount", POSITIVE),
+    number("min_gpus", "least that can be bought, if any is", default=0.0),
+    number("max_gpus", "most that can be bought; for on_demand and spot, most in use at once"),
+    number("upfront_share", "share of the whole commitment that is paid at the start", SHARE, default=0.0),
+    number("mean_hours_between_interruptions", "spot: how long a node runs before it is taken away", POSITIVE),
+    number("restart_hours", "spot: time to come back after an interruption", default=0.0),
+    number("checkpoint_hours", "spot: time between two checkpoints", POSITIVE),
+    number("checkpoint_cost_hours", "spot: time that one checkpoint costs", default=0.0),
+    number("adders_usd_per_gpu_hour", "support, storage and the like on top of the price", default=0.0),
+    number("salvage_usd_per_gpu_hour", "what unused capacity can be resold for"),
+    number("overage_usd_per_gpu_hour", "price of usage above what is committed"),
     Column(
         name="ramp",
         dtype=pl.String(),
         rules=(RAMP,),
         about="GPUs from which month of the term on, such as 64@1 128@4; lots and limits are those of the most",
     ),
-    _number("burst_gpus", "GPUs that may be added on call"),
-    _number("burst_fee_usd_per_gpu_hour", "price of the right to add one GPU"),
-    _number("burst_usd_per_gpu_hour", "price of an added GPU while it is used"),
-    _number("egress_usd_per_gb", "price of data that leaves"),
-    _text("price_protection", "what happens when the vendor's prices fall"),
-    _text("valid_until", "the last day on which the quote can be accepted"),
-    _text("eligible_gpu_models", "further GPU models that the tariff covers"),
-    _choice("status", STATUSES, "list price, or where a negotiation stands", default="list"),
-    _text("zone", "part of the region, where prices differ within it"),
-    _text("as_of", "the day, or the time, at which the price was true"),
-    _choice(
+    Column(
+        name="tiers",
+        dtype=pl.String(),
+        rules=(TIERS,),
+        about="holding prices of all GPUs from so many on, such as 64@2.20 256@1.95",
+    ),
+    text("exclusive", "of the offers that share this name, at most one is bought"),
+    number("exit_after_months", "when any part of it may be given back, in months from its start", POSITIVE),
+    number("spend_usd", "spend_floor: the least spend over its term; prepaid: the usage that it buys", POSITIVE),
+    number("discount_share", "spend_floor: off list prices; prepaid: off its own price", SHARE, default=0.0),
+    number("burst_gpus", "GPUs that may be added on call"),
+    number("burst_fee_usd_per_gpu_hour", "price of the right to add one GPU"),
+    number("burst_usd_per_gpu_hour", "price of an added GPU while it is used"),
+    number("egress_usd_per_gb", "price of data that leaves"),
+    text("price_protection", "what happens when the vendor's prices fall"),
+    text("valid_until", "the last day on which the quote can be accepted"),
+    text("eligible_gpu_models", "further GPU models that the tariff covers"),
+    choice("status", STATUSES, "list price, or where a negotiation stands", default="list"),
+    text("zone", "part of the region, where prices differ within it"),
+    text("as_of", "the day, or the time, at which the price was true"),
+    choice(
         "confidence",
         CONFIDENCES,
         "high: the seller's own list or API; medium: copied from it; low: derived, or told by somebody else",
     ),
-    _choice("availability", AVAILABILITIES, "confirmed: can be had now; listed: has a price, which may be all"),
-    _text("source", "where the price was read"),
-    _text("note", "anything else"),
+    choice("availability", AVAILABILITIES, "confirmed: can be had now; listed: has a price, which may be all"),
+    text("source", "where the price was read"),
+    text("note", "anything else"),
     CURRENCY,
 )
+_SPEND_IS_SAID = Rule(
+    lambda _: pl.when(pl.col("purchase_option").is_in(SPEND)).then(pl.col("spend_usd").is_not_null()),
+    "is empty, but needed for a commitment to spend",
+    "give the dollars in spend_usd, and 0 for both prices",
+)
+_ONE_WAY_IN_TIME = Rule(
+    lambda _: (
+        pl.col("exit_after_months").is_null()
+        | (pl.col("ramp").is_null() & pl.col("tiers").is_null() & (pl.col("upfront_share") == 0))
+    ),
+    "cannot go with a ramp, tiers or cash at the start",
+    "leave ramp and tiers empty and upfront_share at 0, or state the exit as another offer",
+)
+
 _OFFER_RULES = (
+    ("exit_after_months", _ONE_WAY_IN_TIME),
     ("plan", _PLAN_IS_SPENT),
     ("min_gpus", LIMITS_IN_ORDER),
     ("max_gpus", MAX_HOLDS_A_LOT),
@@ -244,28 +217,28 @@ _OFFER_RULES = (
 OFFERS = Table(
     name="offers",
     key=("offer_id",),
-    columns=(_text("offer_id", "its name in every report", required=True), *_OFFER_COLUMNS),
-    row_rules=_OFFER_RULES,
+    columns=(text("offer_id", "its name in every report", required=True), *_OFFER_COLUMNS),
+    row_rules=(*_OFFER_RULES, ("spend_usd", _SPEND_IS_SAID)),
 )
 
 COMMITMENTS = Table(
     name="commitments",
     key=("commitment_id",),
     columns=(
-        _text("commitment_id", "its name in every report", required=True),
-        _text("offer_id", "the offer it was bought from"),
+        text("commitment_id", "its name in every report", required=True),
+        text("offer_id", "the offer it was bought from"),
         *_OFFER_COLUMNS,
-        _number("gpus", "how many GPUs are owned"),
-        _number("usd_per_hour", "spend that is owned, for a commitment in dollars"),
+        number("gpus", "how many GPUs are owned"),
+        number("usd_per_hour", "spend that is owned, for a commitment in dollars"),
     ),
     row_rules=(
         *_OFFER_RULES,
         (
             "gpus",
             Rule(
-                lambda _: pl.col("gpus").is_not_null() | pl.col("usd_per_hour").is_not_null(),
-                "is empty, and so is usd_per_hour",
-                "say how many GPUs, or how many dollars an hour, are committed",
+                lambda _: pl.any_horizontal(pl.col("gpus", "usd_per_hour", "spend_usd").is_not_null()),
+                "is empty, and so are usd_per_hour and spend_usd",
+                "say how many GPUs, how many dollars an hour or how many dollars in all are committed",
             ),
         ),
     ),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from app.diagnostics import Voice
-    from app.settings import FetchTable
+    from app.setting_tables import FetchTable
     from providers.feeds import Feed
     from providers.refresh import Outcome
     from providers.store import Workspace

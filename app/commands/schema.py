@@ -10,7 +10,7 @@ import click
 from app.commands import options
 
 if TYPE_CHECKING:
-    from providers.tables import Column, Table
+    from providers.columns import Column, Table
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 KINDS = ("plan", "usage", "offers", "commitments", "config")
@@ -67,7 +67,7 @@ def _cell_schema(column: Column) -> dict[str, Any]:
 def _kind(column: Column) -> dict[str, str]:
     import polars as pl
 
-    from providers.tables import TIME
+    from providers.columns import TIME
 
     kinds = {pl.Float64(): {"type": "number"}, pl.Boolean(): {"type": "boolean"}}
     return (

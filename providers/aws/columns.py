@@ -10,7 +10,7 @@ import polars as pl
 
 from providers.aws.tags import Lookup
 from providers.charges import Tags
-from providers.tables import TIME
+from providers.columns import TIME
 
 TEXT = {
     "operation": "line_item_operation",

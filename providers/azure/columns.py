@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from providers.charges import Tags
-from providers.tables import TIME
+from providers.columns import TIME
 
 TEXT = {
     "account": ("subscriptionid", "subscriptionguid"),

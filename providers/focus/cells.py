@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import polars as pl
 
+from providers.columns import TIME
 from providers.scan import NULLS
-from providers.tables import TIME
 
 _AMERICAN = ("%m/%d/%y", "%m/%d/%Y", "%m/%d/%y %H:%M", "%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S")
 _THOUSANDS = r"^[-+]?[$€£]?[-+]?\d{1,3}(?:,\d{3})*(?:\.\d*)?$"

@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 import polars as pl
 
+from providers.columns import Column
 from providers.focus.cells import Cells, parsed
 from providers.focus.contract_rows import contract_rows, custom
 from providers.focus.gpus import Texts, gpu_in, gpu_of
 from providers.focus.terms import provider_of
 from providers.focus.units import unit_of
 from providers.names import canonical_models
-from providers.tables import COMMITMENTS, Column, Diagnostic, InputError, checked
+from providers.tables import COMMITMENTS, Diagnostic, InputError, checked
 
 ANY_GPU = "any"
 """The GPU model of a contract to spend that names none."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import polars as pl
 
 from providers.charges import Tags
-from providers.tables import TIME
+from providers.columns import TIME
 
 PAIRS = pl.List(pl.Struct({"key": pl.String, "value": pl.String}))
 RESOURCE, SPEND = "COMMITTED_USAGE_DISCOUNT", "COMMITTED_USAGE_DISCOUNT_DOLLAR_BASE"

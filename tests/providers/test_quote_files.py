@@ -51,6 +51,38 @@ def test_keys_mean_what_typed_terms_mean(tmp_path):
     assert (first["source"], second["note"]) == ("quotes.toml", None)
 
 
+def test_terms_of_large_deals(tmp_path):
+    sheet = """
+        [[quote]]
+        provider = "x"
+        gpu = "h100-sxm"
+        price = "22.40/node-h"
+        node = 8
+        tiers = "64@20 256@18.4"
+        exclusive = "x-deal"
+        [[quote]]
+        provider = "x"
+        gpu = "h100-sxm"
+        price = 2.1
+        exit = "6mo"
+        exclusive = "x-deal"
+        [[quote]]
+        provider = "aws"
+        gpu = "any"
+        price = "spend 2M"
+        term = "36mo"
+        discount = "8%"
+    """
+    texts = [
+        "x:h100-sxm=22.40/node-h,8/node,tiers 64@20 256@18.4,exclusive=x-deal",
+        "x:h100-sxm=2.1,exit after 6mo,exclusive=x-deal",
+        "aws:any=spend 2M,36mo,8% off",
+    ]
+    frame = read(written(tmp_path, sheet)).frame
+    assert frame.drop("source").equals(offers_from(texts).drop("source"))
+    assert frame["spend_usd"].to_list() == [2_000_000, None, None]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

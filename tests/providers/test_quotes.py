@@ -95,6 +95,11 @@ def test_two_prices_share_a_unit():
         ("lot12,8/node", {"lot_gpus": 24, "note": "a lot of 12 is no whole number of nodes of 8: 24 is taken"}),
         ("lot16,8/node", {"lot_gpus": 16, "note": None}),
         ("lot4,8/node", {"lot_gpus": 4, "note": None}),
+        ("tiers 64@1.90 256@1.75", {"tiers": "64@1.9 256@1.75"}),
+        ("tiers 64@1387/mo", {"tiers": "64@1.9", "note": "1387/mo is 1387 / 730 h"}),
+        ("exit after 6mo", {"exit_after_months": 6}),
+        ("exit after 1.5 y", {"exit_after_months": 18}),
+        ("exclusive=either way", {"exclusive": "either way"}),
     ],
 )
 def test_terms_of_a_contract(terms, cells):
@@ -102,6 +107,29 @@ def test_terms_of_a_contract(terms, cells):
     assert {
         name: row[name] if not isinstance(row[name], float) else pytest.approx(row[name]) for name in cells
     } == cells
+
+
+def test_tiers_share_the_unit_of_the_price():
+    row = quote(f"x:{GPU}=22.40/node-h,8/node,tiers 64@20 256@18.4/node-h 512@2.2/h")
+    assert (row["holding_usd_per_gpu_hour"], row["tiers"]) == (pytest.approx(2.8), "64@2.5 256@2.3 512@2.2")
+
+
+@pytest.mark.parametrize(
+    ("price", "option", "usd"),
+    [
+        ("spend 2M", "spend_floor", 2_000_000),
+        ("spend $1.5 m", "spend_floor", 1_500_000),
+        ("pool 500k", "prepaid", 500_000),
+        ("Pool 750", "prepaid", 750),
+        ("spend 1B", "spend_floor", 1e9),
+    ],
+)
+def test_commitments_to_spend(price, option, usd):
+    row = quote(f"aws:any={price},36mo,8% off")
+    found = (row["purchase_option"], row["spend_usd"], row["discount_share"], row["term_months"])
+    assert found == (option, usd, 0.08, 36)
+    assert (row["holding_usd_per_gpu_hour"], row["usage_usd_per_gpu_hour"], row["eligible_gpu_models"]) == (0, 0, None)
+    assert quote(f"aws:h100-sxm={price}")["eligible_gpu_models"] == GPU
 
 
 @pytest.mark.parametrize("price", ["0.60+1.80/h", "0.60/h + 1.80/h", "$0.60+$1.80"])
@@ -137,6 +165,15 @@ def test_a_second_quote_of_the_same_name_gets_a_number():
         ("x:L4=1,125%upfront", "column upfront_share: 1.25 is not between 0 and 1"),
         ("x:L4=1,9..8gpus", "column min_gpus: 9.0 is above max_gpus"),
         ("x:L4=1+2,contract", "column usage_usd_per_gpu_hour: 2.0 is not 0"),
+        ("x:any=spend 2M,spot", "'spend 2M' is a commitment to spend, and cannot be spot too; drop one"),
+        ("x:any=spend lots", "'spend lots' is not a price"),
+        ("x:any=pool 0", "column spend_usd: 0.0 is not above 0"),
+        ("x:L4=1,tiers 64@cheap", "'cheap' is not a price"),
+        ("x:L4=1,tiers 64", "'tiers 64' is not a term of a quote"),
+        (
+            "x:L4=1,8/node,tiers 64@1/node-h,exit after 6mo",
+            "column exit_after_months: 6.0 cannot go with a ramp, tiers",
+        ),
         ("x:L4=1,from 2027-01-01,until 2026-01-01", "column start: 2027-01-01T00:00:00Z is not before end"),
     ],
 )
