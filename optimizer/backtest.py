@@ -2,7 +2,8 @@
 
 What a rule buys is held through the rest whatever happens, everything else is bought as it is used. The cost is that of
 the horizon if the rest is typical of it, so that it compares with a plan's. Hindsight decides on the rest itself: no
-rule can be cheaper.
+rule can be cheaper. A forecast is made where the first part ends, for the hours of the rest; changes that are planned
+for the time to come have no part in the past.
 """
 
 from collections.abc import Callable
@@ -11,11 +12,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from optimizer.demand import usage_hours
+from optimizer.demand import STREAM, history_of, streams_of, usage_hours
 from optimizer.dispatch import dispatch_of
+from optimizer.errors import InfeasibleError
+from optimizer.forecast import ahead
+from optimizer.forecast_choice import forecast_of
 from optimizer.plan import Inputs, Stated, stated_of
 from optimizer.problem import Floats, Problem
-from optimizer.solve import InfeasibleError, Solution, solve
+from optimizer.solve import Solution, solve
+from providers.tables import HOURS_PER_MONTH
 
 RECENT_DAYS = 30
 PERCENTILES = (50, 70, 90)
@@ -56,6 +61,7 @@ def backtest(inputs: Inputs, *, train: float) -> Backtest:
 
     Raises:
         InfeasibleError: even hindsight finds no plan for one of the parts.
+        InputError: the forecast cannot be made.
         ValueError: a part of the history would be empty.
     """
     first, rest = _split(inputs, train)
@@ -67,6 +73,8 @@ def backtest(inputs: Inputs, *, train: float) -> Backtest:
         **{f"the {percent}th percentile of each GPU": _percentile(percent) for percent in PERCENTILES},
         "nothing but what is owned": _nothing,
     }
+    if inputs.forecast is not None:
+        rules[f"the plan of the forecast {inputs.forecast}"] = _forecast(inputs, usage_hours(rest.usage))
     past = stated_of(first)
     found = [_lived(name, rule(first, past), ahead.problem, best.cost) for name, rule in rules.items()]
     found.append(_outcome("hindsight", best, best.cost))
@@ -85,8 +93,8 @@ def _split(inputs: Inputs, train: float) -> tuple[Inputs, Inputs]:
         raise ValueError(f"of {len(hours)} hours, a share of {train:g} leaves a part empty")
     first = inputs.usage.filter(pl.col("hour") < hours[place])
     rest = inputs.usage.filter(pl.col("hour") >= hours[place])
-    months = inputs.months or 12.0
-    return replace(inputs, usage=first, months=months), replace(inputs, usage=rest, months=months)
+    past = replace(inputs, months=inputs.months or 12.0, forecast=None, growth_per_month=0.0, changes=())
+    return replace(past, usage=first), replace(past, usage=rest)
 
 
 def _nothing(_: Inputs, past: Stated) -> Floats:
@@ -101,6 +109,42 @@ def _recent(first: Inputs, _: Stated) -> Floats:
     """Return the best constant quantities for the last days, as the recommenders of cloud providers do."""
     recent = pl.col("hour") > pl.col("hour").max() - pl.duration(days=RECENT_DAYS)
     return solve(stated_of(replace(first, usage=first.usage.filter(recent))).problem).quantities
+
+
+def _forecast(inputs: Inputs, to_come: pl.Series) -> Rule:
+    """Return the rule that plans what the first part lets expect of the hours that came after it."""
+
+    def rule(first: Inputs, _: Stated) -> Floats:
+        return solve(stated_of(replace(first, usage=_expected(first, inputs, to_come))).problem).quantities
+
+    return rule
+
+
+def _expected(first: Inputs, inputs: Inputs, to_come: pl.Series) -> pl.DataFrame:
+    """Return usage of the hours to come as it is forecast from the first part."""
+    history = history_of(first.usage, first.rules)
+    hours = np.asarray(to_come.dt.epoch("s").to_numpy() // 3600)
+    chosen = forecast_of(
+        history.gpu_hours,
+        history.epoch_hours,
+        [stream.gpu_model for stream in history.streams],
+        wanted=inputs.forecast,
+        months=len(hours) / HOURS_PER_MONTH,
+        per_month=inputs.growth_per_month,
+    )
+    guess = ahead(chosen.method, history.gpu_hours, history.epoch_hours, hours, per_month=inputs.growth_per_month)
+    names = streams_of(first.usage, first.rules).select(*STREAM, "home").unique(maintain_order=True)
+    rows = names.select(
+        "workload",
+        "gpu_model",
+        "interruptible",
+        provider=pl.coalesce("bound_provider", "home"),
+        region="bound_region",
+        hour=pl.lit(to_come.to_list()),
+        gpu_hours=pl.Series(guess.tolist()),
+        granularity=pl.lit("hour"),
+    ).explode("hour", "gpu_hours")
+    return pl.concat([first.usage.clear(), rows], how="diagonal_relaxed")
 
 
 def _percentile(percent: int) -> Rule:
@@ -129,7 +173,10 @@ def _cheapest(past: Stated, model: str) -> int | None:
     able = [
         (tariff.holding, index)
         for index, tariff in enumerate(past.tariffs)
-        if tariff.held and tariff.owned is None and tariff.gpu_model == model and past.problem.running[index, 0]
+        if tariff.held
+        and tariff.owned is None
+        and tariff.gpu_model == model
+        and past.problem.open[index, past.problem.stretch[0]]
     ]
     return min(able, default=(0.0, None))[1]
 

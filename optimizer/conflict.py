@@ -9,12 +9,13 @@ import numpy as np
 from scipy.sparse import csr_array, eye_array, hstack
 
 from optimizer.demand import Demand, Stream
+from optimizer.errors import InfeasibleError
 from optimizer.limits import Limits
 from optimizer.problem import Floats, Problem
 from optimizer.program import CONTINUOUS, Program, program_of
 from optimizer.reasons import gpus
 from optimizer.reduce import Part, parts_of
-from optimizer.solve import InfeasibleError, run
+from optimizer.solve import run
 from optimizer.tariffs import Tariff
 from providers.tables import Diagnostic
 
@@ -25,6 +26,7 @@ def conflict_in(problem: Problem, demand: Demand, tariffs: Sequence[Tariff], lef
     """Return one sentence on why nothing serves the demand within the limits."""
     return (
         _without_an_offer(problem, demand, tariffs, left_out)
+        or _excluded(problem, tariffs)
         or _beyond_capacity(problem, demand)
         or _beyond_limits(problem)
         or "no plan meets the demand within the limits; take one limit away at a time to find the one that binds"
@@ -35,10 +37,8 @@ def _without_an_offer(
     problem: Problem, demand: Demand, tariffs: Sequence[Tariff], left_out: Sequence[Diagnostic]
 ) -> str:
     """Name workloads for which, in some hour, nothing at all is on offer."""
-    able = ((problem.rates > 0) & (problem.maximum > 0) & (problem.pinned != 0)).astype(float) @ (
-        problem.running > 0
-    ) > 0
-    bare = (demand.gpu_hours > 0) & ~able
+    able = ((problem.rates > 0) & (problem.maximum > 0) & (problem.pinned != 0)).astype(float) @ (problem.open) > 0
+    bare = (demand.gpu_hours > 0) & ~able[:, problem.stretch]
     missing = np.flatnonzero(bare.any(axis=1))
     if not len(missing):
         return ""
@@ -53,6 +53,16 @@ def _without_an_offer(
     others = f" (and {more} more workload{'s' if more > 1 else ''})" if more else ""
     need = f"{stream.workload}{others} needs {stream.gpu_model} in {when}"
     return f"{need}, and {_why_none(stream, tariffs)}{_also(left_out)}"
+
+
+def _excluded(problem: Problem, tariffs: Sequence[Tariff]) -> str:
+    """Name offers that are had in any case though they exclude each other."""
+    had = np.flatnonzero((problem.exclusive >= 0) & (np.nan_to_num(problem.pinned) > 0))
+    for group in np.unique(problem.exclusive[had]):
+        clash = [tariffs[index].offer_id for index in had[problem.exclusive[had] == group]]
+        if len(clash) > 1:
+            return f"{' and '.join(clash[:NAMED])} exclude each other, and are accepted: decline all but one"
+    return ""
 
 
 def _also(left_out: Sequence[Diagnostic]) -> str:

@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from optimizer.errors import InfeasibleError
 from optimizer.problem import Problem
-from optimizer.solve import InfeasibleError, Memory, solve
+from optimizer.solve import Memory, solve
+from optimizer.walkaway import at_price, hours_paid, without
 
 SAME_COST = 4e-9  # of the cost: what two solves, each proven to 1e-9, may differ by
 SAME_GPUS = 1e-6
@@ -60,7 +62,7 @@ def demand_curve(problem: Problem, tariff: int, *, solves: int = SOLVES, memory:
         memory: parts solved before.
     """
     memory = Memory() if memory is None else memory
-    hours = float(problem.hours[tariff])
+    hours = _hours(problem, tariff)
     free = problem.with_terms(tariff, minimum=0.0, maximum=float("inf"))
     top = _never(free, tariff, memory)
     if top is None or not hours or not problem.held[tariff]:
@@ -89,25 +91,30 @@ def vendor_value(problem: Problem, provider: str, *, cost: float, memory: Memory
 def _never(problem: Problem, tariff: int, memory: Memory) -> _Point | None:
     """Return the plan without the quote, at a price at which the first GPU is already too dear; None if none can be."""
     try:
-        without = solve(problem.with_terms(tariff, pinned=0.0, maximum=0.0), memory)
+        lacking = solve(without(problem, tariff), memory)
     except InfeasibleError:
         return None
     price = float(problem.usage.max(initial=0.0) + problem.holding.max(initial=0.0)) + 1.0
     while _point(problem, tariff, price, memory).gpus > SAME_GPUS:
         price *= 4
-    return _Point(price, 0.0, without.cost)
+    return _Point(price, 0.0, lacking.cost)
 
 
 def _point(problem: Problem, tariff: int, price: float, memory: Memory) -> _Point:
-    found = solve(problem.with_terms(tariff, holding=price), memory)
-    return _Point(price, float(found.quantities[tariff]), found.cost)
+    found = solve(at_price(problem, tariff, price), memory)
+    return _Point(price, hours_paid(found, tariff) / _hours(problem, tariff), found.cost)
+
+
+def _hours(problem: Problem, tariff: int) -> float:
+    """Return the hours for which one GPU of a quote is paid, those included from which on it may be given back."""
+    return float(problem.hours[[tariff, *problem.riders_of(tariff, same_price=True)]].sum())
 
 
 def _refined(
     problem: Problem, tariff: int, ends: tuple[_Point, _Point], solves: int, memory: Memory
 ) -> list[tuple[_Point, _Point, float | None]]:
     """Return neighbouring plans and the price at which one takes over from the other, None where that is not known."""
-    hours = float(problem.hours[tariff])
+    hours = _hours(problem, tariff)
     waiting = [_waiting(*ends)]
     settled: list[tuple[_Point, _Point, float | None]] = []
     while waiting:

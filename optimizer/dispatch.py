@@ -19,7 +19,8 @@ class Dispatch:
     """GPU-hours over the horizon.
 
     gpu_hours[w, o]: of tariff o, used by stream w. used[o]: their sum. held[o]: GPU-hours paid for, used or not, 0 for
-    pay-as-you-go. cost[o]: $ paid to each tariff. first_gpu[o]: how many GPUs of its pool are filled before it.
+    pay-as-you-go. cost[o]: $ that each tariff costs, serving away from home included. first_gpu[o]: how many GPUs of
+    its pool are filled before it.
     """
 
     gpu_hours: Floats
@@ -46,20 +47,28 @@ def dispatch_of(solution: Solution) -> Dispatch:
         gpu_hours=gpu_hours,
         used=used,
         held=held,
-        cost=problem.holding * held + problem.usage * used,
+        cost=problem.holding * held + problem.usage * used + (problem.moving * gpu_hours).sum(axis=0),
         first_gpu=first_gpu,
     )
 
 
 def used_of(solution: Solution) -> Floats:
     """Return the GPU-hours used of each tariff over the horizon, without saying by whom."""
-    used = np.zeros(len(solution.quantities))
+    return np.asarray(used_by_stretch(solution).sum(axis=1))
+
+
+def used_by_stretch(solution: Solution) -> Floats:
+    """Return used[o, c]: the GPU-hours used of each tariff in each stretch, without saying by whom."""
+    stretches = solution.problem.calendar.shape[1]
+    used = np.zeros((len(solution.quantities), stretches))
     for solved in solution.parts:
         part = solved.part
         for supply, tariffs in enumerate(part.supply_tariffs):
             drawn = solved.served[part.pair_supply == supply].sum(axis=0)
             order = filling_order(solution.problem, tariffs)
-            used[order] += _shares(solution, part, drawn, order) @ (drawn * part.weight)
+            given = _shares(solution, part, drawn, order) * drawn * part.weight
+            for tariff, hours in zip(order, np.broadcast_to(given, (len(order), len(drawn))), strict=True):
+                used[tariff] += sum_by(part.stretch, hours, stretches)
     return used
 
 
@@ -101,7 +110,7 @@ def _shares(solution: Solution, part: Part, drawn: Floats, order: Ints) -> Float
     if not problem.held[order[0]]:
         return np.ones((1, len(drawn)))
     first = np.unique(part.slot_of, return_index=True)[1]
-    capacity = solution.quantities[order, None] * problem.running[order][:, first]
+    capacity = solution.quantities[order, None] * problem.calendar[order][:, problem.stretch[first]]
     before = np.cumsum(capacity, axis=0) - capacity
     given = np.clip(drawn - before, 0.0, capacity)
     given[-1] += drawn - given.sum(axis=0)  # the solver's tolerance, so that nothing served goes missing

@@ -9,15 +9,23 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
-from optimizer.baseline import billed_cost, on_demand_rates
+from optimizer.baseline import billed_cost, current_cost, on_demand_rates
 from optimizer.conflict import conflict_in
 from optimizer.demand import Demand, Horizon, WorkloadRule, demand_of, usage_hours
 from optimizer.dispatch import Dispatch, dispatch_of
+from optimizer.edits import Change
+from optimizer.errors import InfeasibleError
+from optimizer.evidence import Load, load_of
+from optimizer.floors import discounted, spends_of
+from optimizer.ladder import AT_THE_START, Buying
 from optimizer.limits import Limits
 from optimizer.problem import Floats, Problem, problem_of
 from optimizer.reasons import break_even, shares_cost, why_buy, why_first, why_price
-from optimizer.solve import InfeasibleError, Memory, Solution, solve
-from optimizer.tariffs import Tariff, changes_in, tariffs_of
+from optimizer.replay import Replay, replay
+from optimizer.solve import Memory, Solution, solve
+from optimizer.spending import Spending, spending_of
+from optimizer.tariffs import Tariff, changes_in
+from optimizer.terms import tariffs_of
 from optimizer.walkaway import Verdict, walk_away
 from providers.tables import Diagnostic
 
@@ -30,7 +38,8 @@ class Inputs:
     """Everything a plan follows from; the same inputs give the same plan.
 
     usage, offers, commitments: checked tables. months: length of the horizon, None for exactly the hours of the
-    history. now: the time at which a horizon of months begins.
+    history. now: the time at which a horizon of months begins. ladder_months: time between two dates at which a plan
+    may buy, None for all at the start. moves: how list prices are expected to move.
     """
 
     usage: pl.DataFrame
@@ -40,6 +49,10 @@ class Inputs:
     limits: Limits
     months: float | None
     now: datetime
+    buying: Buying = AT_THE_START
+    forecast: str | None = None
+    growth_per_month: float = 0.0
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +113,7 @@ class Summary:
 
     cost includes existing_commitment_cost. coverage: share of the demand, at on-demand prices, served by commitments.
     utilization: share of the committed hours, old and new, that are used. total_commitment: of the purchases.
+    replayed_cost: what providers would bill, each in its own order.
     """
 
     hours: float
@@ -116,6 +130,7 @@ class Summary:
     total_commitment: float
     lower_bound: float
     gap: float
+    replayed_cost: float
     solver_turns: int
 
 
@@ -129,6 +144,8 @@ class Plan:
     commitments: tuple[Purchase, ...]
     mix: tuple[Service, ...]
     walk_away: tuple[QuoteValue, ...]
+    floors: tuple[Spending, ...]
+    load: Load
     diagnostics: tuple[Diagnostic, ...]
 
 
@@ -157,14 +174,32 @@ class Stated:
     problem: Problem
     found: tuple[Diagnostic, ...]
 
+    def priced_by(self, solution: Solution) -> Stated:
+        """Return the same with the prices that a solution pays: discounts hang on commitments to spend."""
+        parts = [1.0 - floor.discounts for floor in solution.problem.floors]
+        part = np.prod([np.ones(len(self.tariffs)), *parts], axis=0)
+        tariffs = tuple(discounted(tariff, float(each)) for tariff, each in zip(self.tariffs, part, strict=True))
+        return replace(self, tariffs=tariffs, problem=solution.problem)
+
 
 def stated_of(inputs: Inputs) -> Stated:
     """Write the inputs as the program of design section 5."""
     horizon = Horizon.of(usage_hours(inputs.usage), months=inputs.months, now=inputs.now)
-    tariffs, found = tariffs_of(inputs.offers, inputs.commitments, horizon=horizon, limits=inputs.limits)
-    demand = demand_of(inputs.usage, rules=inputs.rules, horizon=horizon, changes=changes_in(tariffs))
-    problem = problem_of(demand, tariffs, inputs.limits)
-    return Stated(horizon=horizon, demand=demand, tariffs=tariffs, problem=problem, found=tuple(found))
+    tariffs, found = tariffs_of(
+        inputs.offers, inputs.commitments, horizon=horizon, limits=inputs.limits, buying=inputs.buying
+    )
+    spends = spends_of(inputs.offers, inputs.commitments)
+    demand = demand_of(
+        inputs.usage,
+        rules=inputs.rules,
+        horizon=horizon,
+        changes=changes_in((*tariffs, *spends)),
+        forecast=inputs.forecast,
+        per_month=inputs.growth_per_month,
+        planned=inputs.changes,
+    )
+    problem = problem_of(demand, tariffs, inputs.limits, spends)
+    return Stated(horizon=horizon, demand=demand, tariffs=tariffs, problem=problem, found=(*found, *demand.diagnostics))
 
 
 def solved(stated: Stated, memory: Memory) -> Solution:
@@ -175,28 +210,34 @@ def solved(stated: Stated, memory: Memory) -> Solution:
         raise InfeasibleError(conflict_in(stated.problem, stated.demand, stated.tariffs, stated.found)) from None
 
 
-def _explained(inputs: Inputs, stated: Stated, solution: Solution, memory: Memory) -> Plan:
+def _explained(inputs: Inputs, undecided: Stated, solution: Solution, memory: Memory) -> Plan:
+    stated = undecided.priced_by(solution)
     dispatch = dispatch_of(solution)
-    held = [_purchase(stated, solution, dispatch, index) for index in map(int, np.flatnonzero(solution.quantities > 0))]
+    had = [index for index in map(int, np.flatnonzero(solution.quantities > 0)) if not stated.tariffs[index].beyond]
+    held = [_purchase(stated, solution, dispatch, index) for index in had]
     bought = tuple(purchase for purchase in held if purchase.tariff.owned is None)
     rates = on_demand_rates(inputs.usage, stated.demand, stated.tariffs, stated.problem)
     summary = _summary(inputs, stated, solution, dispatch, rates)
+    billed = replay(stated.tariffs, stated.demand, solution, dispatch)
     return Plan(
         horizon=stated.horizon,
         summary=replace(
             summary,
             upfront=sum(purchase.upfront for purchase in bought),
             total_commitment=sum(purchase.total_commitment for purchase in bought),
+            replayed_cost=billed.billed_usd,
         ),
         purchases=bought,
         commitments=tuple(purchase for purchase in held if purchase.tariff.owned is not None),
         mix=_mix(stated, dispatch),
         walk_away=tuple(
-            _quote_value(stated, solution, index, memory)
+            _quote_value(undecided, solution, index, memory)
             for index, tariff in enumerate(stated.tariffs)
-            if tariff.status == "quote"
+            if tariff.status == "quote" and not tariff.rider
         ),
-        diagnostics=(*stated.found, *_unproven(solution)),
+        floors=spending_of(undecided.problem, solution, memory),
+        load=load_of(stated, solution),
+        diagnostics=(*stated.found, *_unproven(solution), *_dearer(billed)),
     )
 
 
@@ -205,6 +246,13 @@ def _unproven(solution: Solution) -> list[Diagnostic]:
         return []
     message = f"the plan is within {solution.gap:.1e} of the lower bound, which is not proof that it is the cheapest"
     return [Diagnostic(level="warning", code="gap", message=message)]
+
+
+def _dearer(billed: Replay) -> list[Diagnostic]:
+    """Say where the orders in which providers bill cost more than the plan's own."""
+    if billed.difference_usd <= PROVEN * abs(billed.planned_usd):
+        return []
+    return [Diagnostic(level="note", code="billing-order", message=billed.sentence)]
 
 
 def _purchase(stated: Stated, solution: Solution, dispatch: Dispatch, index: int) -> Purchase:
@@ -282,6 +330,12 @@ def _quote_value(stated: Stated, solution: Solution, index: int, memory: Memory)
     )
 
 
+def _billed(inputs: Inputs, hours: float) -> float | None:
+    """Return what the bill says, for as many hours as are planned."""
+    billed = billed_cost(inputs.usage)
+    return None if billed is None else billed * hours / len(usage_hours(inputs.usage))
+
+
 def _summary(
     inputs: Inputs,
     stated: Stated,
@@ -295,9 +349,8 @@ def _summary(
     prices = np.array([rates.get((stream.workload, stream.gpu_model), math.nan) for stream in stated.demand.streams])
     on_demand = float(needed[needed > 0] @ prices[needed > 0])
     reference = None if math.isnan(on_demand) else on_demand
-    billed = billed_cost(inputs.usage)
     held = float(dispatch.held @ problem.gpus)
-    covered = (dispatch.gpu_hours * problem.rates)[:, problem.held].sum(axis=1)
+    covered = (dispatch.gpu_hours * problem.rates)[:, problem.held & (problem.gpus > 0)].sum(axis=1)
     basis = np.ones(len(needed)) if reference is None else np.nan_to_num(prices)
     savings = None if reference is None else reference - solution.cost
     return Summary(
@@ -306,7 +359,9 @@ def _summary(
         cost=solution.cost,
         existing_commitment_cost=float((problem.holding * dispatch.held)[owned].sum()),
         on_demand_cost=reference,
-        current_cost=None if billed is None else billed * float(problem.weight.sum()) / len(usage_hours(inputs.usage)),
+        current_cost=current_cost(inputs.usage, stated.demand, rates)
+        if inputs.forecast or inputs.changes
+        else _billed(inputs, float(problem.weight.sum())),
         savings=savings,
         effective_savings_rate=savings / reference if savings is not None and reference else None,
         coverage=float(covered @ basis / (needed @ basis)) if needed @ basis > 0 else None,
@@ -315,5 +370,6 @@ def _summary(
         total_commitment=0.0,
         lower_bound=solution.lower_bound,
         gap=solution.gap,
+        replayed_cost=solution.cost,
         solver_turns=sum(part.turns for part in solution.parts),
     )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 
-from optimizer.demand import Demand, Stream
+from optimizer.demand import Demand
+from optimizer.eligibility import moving_of, rates_of
+from optimizer.floors import Floor, SpendTerms, floors_of
 from optimizer.limits import Limits
-from optimizer.tariffs import Tariff
+from optimizer.tariffs import Tariff, changes_in
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -23,29 +26,49 @@ def sum_by(label: Ints, values: Floats, count: int = 0) -> Floats:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tie:
+    """No more than `ratio` GPUs of a rider for each GPU of its parent; infinite where it is there in any case.
+
+    same_price: whether what is paid for holding the parent is paid for the rider too.
+    """
+
+    rider: int
+    parent: int
+    ratio: float
+    same_price: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """W streams, O tariffs and T slots.
 
     demand[w, t]: GPU-hours needed in each of the weight[t] hours of the slot; demanded: their sum over the horizon.
     rates[w, o]: how much of the stream's demand one GPU-hour of the tariff serves, 0 where it may not.
-    running[o, t]: the share of its GPUs that is in force, 0 or 1 but where it ramps up; hours[o]: their sum over the
-        hours of the horizon.
-    holding[o], usage[o]: $ per GPU-hour of having it and of using it.
+    stretch[t]: which stretch of time the slot is of. calendar[o, c]: the share of its GPUs that is in force in stretch
+        c, 0 or 1 but where it ramps up; hours[o]: their sum over the hours of the horizon.
+    holding[o], usage[o]: $ per GPU-hour of having it and of using it. moving[w, o]: $ per GPU-hour on top, for serving
+        the stream away from where it is at home.
     lot[o]: 0 for any amount. minimum[o], maximum[o]: GPUs, the maximum infinite where there is none.
     pinned[o]: GPUs that are had in any case (owned, accepted, or asked about); NaN where the plan decides.
     upfront[o]: $ paid at the start per GPU bought. held[o], spot[o]: kind. provider[o]: name.
     gpus[o]: GPUs that one unit of the tariff is; of a commitment in dollars the most that a dollar an hour may be, so
-    that wherever this says GPUs it says dollars an hour there.
+        that wherever this says GPUs it says dollars an hour there. 0 for what is used beyond what is held.
+    dollars[o]: whether its unit is a dollar an hour. list_holding[o], list_usage[o]: the parts of holding and usage
+        that a discount is taken off. floors: commitments to spend, those that the plan decides on among them.
+    ties: between what is bought and what comes with it. exclusive[o]: of the tariffs with the same number at most one
+        is bought; -1 for those that stand in nobody's way.
     """
 
     demand: Floats
     demanded: float
     weight: Floats
     rates: Floats
-    running: Floats
+    stretch: Ints
+    calendar: Floats
     hours: Floats
     holding: Floats
     usage: Floats
+    moving: Floats
     lot: Floats
     minimum: Floats
     maximum: Floats
@@ -55,24 +78,67 @@ class Problem:
     spot: Bools
     provider: npt.NDArray[np.str_]
     gpus: Floats
+    dollars: Bools
+    list_holding: Floats
+    list_usage: Floats
+    floors: tuple[Floor, ...]
+    ties: tuple[Tie, ...]
+    exclusive: Ints
     limits: Limits
 
     @property
     def coupled(self) -> bool:
-        """Whether a limit ties GPU families together that share no workload and no offer."""
+        """Whether a limit, or a floor, ties GPU families together that share no workload and no offer."""
         limits = self.limits
-        return bool(limits.providers) or min(limits.spot, limits.committed, limits.upfront_usd) < np.inf
+        return bool(limits.providers or self.floors) or min(limits.spot, limits.committed, limits.upfront_usd) < np.inf
 
     @property
     def unit_price(self) -> Floats:
         """Usage $ per GPU-hour of demand of each stream at each tariff; infinite where it may not run."""
         prices = np.full_like(self.rates, np.inf)
-        return np.divide(self.usage, self.rates, out=prices, where=self.rates > 0)
+        return np.divide(self.usage + self.moving, self.rates, out=prices, where=self.rates > 0)
 
     @property
     def endless(self) -> Bools:
-        """Which tariffs always have another GPU: paid as they are used, in force in every hour, without a cap."""
-        return np.asarray(~self.held & np.isinf(self.maximum) & (self.running > 0).all(axis=1))
+        """Which tariffs have another GPU in every hour in which they are in force: paid as they are used, no cap."""
+        return np.asarray(~self.held & np.isinf(self.maximum))
+
+    @property
+    def open(self) -> Bools:
+        """open[o, c]: whether the tariff is in force in the stretch."""
+        return np.asarray(self.calendar > 0)
+
+    def under(self, floors: tuple[Floor, ...]) -> Problem:
+        """Return the problem with these commitments to spend in force, and no others.
+
+        What is resold never brings more than the discounted price that was paid for it.
+        """
+        part = np.prod([np.ones(len(self.usage)), *(1.0 - floor.discounts for floor in floors)], axis=0)
+        more = np.where(self.dollars, 1.0 / part, 1.0)  # a dollar goes further where its rates fall
+        return replace(
+            self,
+            floors=floors,
+            holding=np.maximum(self.holding - (1.0 - part) * self.list_holding, np.minimum(self.holding, 0.0)),
+            usage=self.usage - (1.0 - part) * self.list_usage,
+            rates=self.rates * more,
+            moving=self.moving * more,
+            gpus=self.gpus * more,
+        )
+
+    @property
+    def parents(self) -> Bools:
+        """Which tariffs have something that comes with them."""
+        return np.isin(np.arange(len(self.usage)), [tie.parent for tie in self.ties])
+
+    @property
+    def bound(self) -> Bools:
+        """Which tariffs cannot be had at will, since others must be bought too, or must not."""
+        tied = [tie.rider for tie in self.ties if np.isfinite(tie.ratio)]
+        return np.isin(np.arange(len(self.usage)), tied) | (self.exclusive >= 0)
+
+    def riders_of(self, tariff: int, *, same_price: bool = False) -> list[int]:
+        """Return what comes with a tariff; only what costs the same to hold, if asked for that."""
+        return [tie.rider for tie in self.ties if tie.parent == tariff and (tie.same_price or not same_price)]
 
     def with_terms(self, tariff: int, **terms: float) -> Problem:
         """Return the same problem with other terms for one tariff: `pinned=64, holding=0` for 64 GPUs for nothing."""
@@ -82,27 +148,27 @@ class Problem:
         return replace(self, **changed)
 
 
-def problem_of(demand: Demand, tariffs: Iterable[Tariff], limits: Limits) -> Problem:
-    """Write demand, tariffs and limits as numbers."""
-    tariffs = tuple(tariffs)
+def problem_of(demand: Demand, tariffs: Iterable[Tariff], limits: Limits, spends: Iterable[SpendTerms] = ()) -> Problem:
+    """Write demand, tariffs, limits and commitments to spend as numbers."""
+    tariffs, spends = tuple(tariffs), tuple(spends)
     horizon_hours = float(demand.weight.sum())
-    begins = sorted(set(demand.begins))
-    place = {time: index for index, time in enumerate(begins)}
-    slots = np.array([place[time] for time in demand.begins])
-    kind = float if any(tariff.ramp for tariff in tariffs) else bool  # a large price book takes eight times less so
-    calendar = np.array([[tariff.running(time) for time in begins] for tariff in tariffs], dtype=kind)
-    running = calendar.reshape(len(tariffs), len(begins))[:, slots]
-    rates = _rates(demand.streams, tariffs)
+    stretch, begins = _stretches(demand, changes_in((*tariffs, *spends)))
+    calendar = _calendar(tariffs, begins)
+    hours = sum_by(stretch, demand.weight, len(begins))
+    rates = rates_of(demand, tariffs)
     dollars = np.array([tariff.in_dollars for tariff in tariffs], dtype=bool)
+    beyond = np.array([tariff.beyond for tariff in tariffs], dtype=bool)
     return Problem(
         demand=demand.gpu_hours,
         demanded=float(demand.gpu_hours.sum(axis=0) @ demand.weight),
         weight=demand.weight,
         rates=rates,
-        running=running,
-        hours=calendar.reshape(len(tariffs), len(begins)) @ np.bincount(slots, demand.weight, len(begins)),
+        stretch=stretch,
+        calendar=calendar,
+        hours=calendar @ hours,
         holding=_column(tariff.holding for tariff in tariffs),
         usage=_column(tariff.usage for tariff in tariffs),
+        moving=moving_of(demand, tariffs, rates),
         lot=_column((tariff.lot or 0.0) if tariff.held else 0.0 for tariff in tariffs),
         minimum=_column(tariff.minimum if tariff.held else 0.0 for tariff in tariffs),
         maximum=_column(tariff.maximum for tariff in tariffs),
@@ -111,18 +177,60 @@ def problem_of(demand: Demand, tariffs: Iterable[Tariff], limits: Limits) -> Pro
         held=np.array([tariff.held for tariff in tariffs], dtype=bool),
         spot=np.array([tariff.spot for tariff in tariffs], dtype=bool),
         provider=np.array([tariff.provider for tariff in tariffs], dtype=str),
-        gpus=np.where(dollars, rates.max(axis=0, initial=0.0), 1.0),
+        gpus=np.where(beyond, 0.0, np.where(dollars, rates.max(axis=0, initial=0.0), 1.0)),
+        dollars=dollars,
+        list_holding=_column(_listed(tariff, tariff.stated_holding * tariff.capital) for tariff in tariffs),
+        list_usage=_column(_listed(tariff, tariff.stated_usage * tariff.overhead) for tariff in tariffs),
+        floors=floors_of(spends, tariffs, begins=begins, hours=hours),
+        ties=_ties(tariffs, demand, rates),
+        exclusive=_exclusive(tariffs),
         limits=limits,
     )
 
 
-def _rates(streams: Sequence[Stream], tariffs: Sequence[Tariff]) -> Floats:
-    """Return how much of each stream's demand an hour of each tariff serves; a price book has few kinds of tariffs."""
-    kinds = [(tariff.gpu_model, tariff.provider, tariff.region, tariff.spot, tariff.rates) for tariff in tariffs]
-    first = {kind: index for index, kind in reversed(list(enumerate(kinds)))}
-    place = {kind: column for column, kind in enumerate(first)}
-    found = np.array([[tariffs[index].rate_for(stream) for index in first.values()] for stream in streams], dtype=float)
-    return found.reshape(len(streams), len(first))[:, [place[kind] for kind in kinds]]
+def _stretches(demand: Demand, changes: Iterable[datetime]) -> tuple[Ints, list[datetime]]:
+    """Return the stretch of each slot, in which nothing that is on offer changes, and when each stretch begins."""
+    times = sorted(time.timestamp() for time in changes)
+    begun = np.searchsorted(times, [time.timestamp() for time in demand.begins], side="right")
+    _, first, stretch = np.unique(begun, return_index=True, return_inverse=True)
+    return np.asarray(stretch, dtype=np.int64).ravel(), [demand.begins[index] for index in first]
+
+
+def _calendar(tariffs: Sequence[Tariff], begins: Sequence[datetime]) -> Floats:
+    """Return the share of each tariff's GPUs that is in force in each stretch."""
+    kind = float if any(tariff.ramp for tariff in tariffs) else bool  # a large price book takes eight times less so
+    calendar = np.array([[tariff.running(time) for time in begins] for tariff in tariffs], dtype=kind)
+    return calendar.reshape(len(tariffs), len(begins))
+
+
+def _listed(tariff: Tariff, price: float) -> float:
+    """Return the part of a price that a discount is taken off; rates of dollars fall instead of their price."""
+    return price if tariff.listed and not tariff.in_dollars else 0.0
+
+
+def _ties(tariffs: Sequence[Tariff], demand: Demand, rates: Floats) -> tuple[Tie, ...]:
+    """Tie riders to their parents.
+
+    Where a rider asks for no more than that the parent is bought at all, its maximum, or what all hours could use at
+    most, is there from the least quantity of the parent on.
+    """
+    place = {tariff.offer_id: index for index, tariff in enumerate(tariffs) if not tariff.rider}
+    peak = float(demand.gpu_hours.sum(axis=0).max(initial=0.0))
+    enough = peak / float(rates[rates > 0].min(initial=1.0)) + 1.0
+    ties = []
+    for index, tariff in enumerate(tariffs):
+        if tariff.parent is not None and tariff.parent in place:
+            whole = min(tariff.maximum, enough) / tariff.least if tariff.least else np.inf
+            ratio = min(tariff.ratio, whole)
+            ties.append(Tie(rider=index, parent=place[tariff.parent], ratio=ratio, same_price=tariff.rider == "kept"))
+    return tuple(ties)
+
+
+def _exclusive(tariffs: Sequence[Tariff]) -> Ints:
+    """Number the groups of tariffs of which at most one is bought."""
+    names = [tariff.exclusive for tariff in tariffs if tariff.exclusive and not tariff.rider]
+    place = {name: index for index, name in enumerate(sorted({name for name in names if names.count(name) > 1}))}
+    return np.array([-1 if tariff.rider else place.get(tariff.exclusive or "", -1) for tariff in tariffs], dtype=int)
 
 
 def _column(values: Iterable[float]) -> Floats:
@@ -132,7 +240,7 @@ def _column(values: Iterable[float]) -> Floats:
 def _pinned(tariff: Tariff) -> float:
     if tariff.owned is not None:
         return tariff.owned
-    if tariff.status == "accepted" and tariff.held and tariff.block is not None:
+    if tariff.status == "accepted" and tariff.held and not tariff.rider and tariff.block is not None:
         return tariff.block
     return np.nan
 

@@ -1,7 +1,8 @@
 """A part of the problem -> the linear program, one function a constraint.
 
 Variables, in this order: n[o], lots of each commitment (GPUs where it is sold in any amount), then x[p, k], GPU-hours
-an hour served by way p in slot k, at position O + p * K + k. GPUs of an offer are q[o] = step[o] * n[o].
+an hour served by way p in slot k, at position O + p * K + k, then z[i], whether an offer is bought that may exclude
+others. GPUs of an offer are q[o] = step[o] * n[o].
 """
 
 from __future__ import annotations
@@ -54,20 +55,29 @@ def program_of(problem: Problem, part: Part) -> Program:
     pools = pool_rows(part, step)
     caps, cap_to = cap_rows(part)
     limit_rows, limit_to, names = limits(problem, part, step)
-    ways = len(part.pair_class) * len(part.weight)
-    alone = np.where(np.isnan(part.payg_cap), np.inf, part.payg_cap)[part.pair_supply]
+    ways, chosen = len(part.pair_class) * len(part.weight), choices(problem, part)
+    alone = np.where(np.isnan(part.payg_cap), np.inf, part.payg_cap)[part.pair_supply][:, part.stretch]
+    ties, exclusions = tie_rows(problem, part, step), exclusive_rows(problem, part, upper)
+    free = np.zeros(len(chosen))
     return Program(
         cost=np.r_[
             problem.holding[part.offers] * problem.hours[part.offers] * step,
             (part.pair_cost[:, None] * part.weight).ravel(),
+            free,
         ],
-        equal=demand_rows(part),
+        equal=_widened(demand_rows(part), len(chosen)),
         equal_to=part.demand.ravel(),
-        above=vstack([pools, caps, *limit_rows], format="csr"),
-        above_to=np.r_[np.zeros(pools.shape[0]), cap_to, limit_to],
-        lower=np.r_[lower, np.zeros(ways)],
-        upper=np.r_[upper, alone.ravel()],
-        integrality=np.r_[integrality, np.zeros(ways, dtype=np.int64)],
+        above=vstack(
+            [*(_widened(rows, len(chosen)) for rows in (pools, caps, ties)), exclusions]
+            + [_widened(row, len(chosen)) for row in limit_rows],
+            format="csr",
+        ),
+        above_to=np.r_[
+            np.zeros(pools.shape[0]), cap_to, np.zeros(ties.shape[0]), exclusive_to(problem, part), limit_to
+        ],
+        lower=np.r_[lower, np.zeros(ways), free],
+        upper=np.r_[upper, alone.ravel(), free + 1.0],
+        integrality=np.r_[integrality, np.zeros(ways, dtype=np.int64), np.full(len(chosen), INTEGER)],
         step=step,
         limit_names=names,
     )
@@ -81,7 +91,7 @@ def quantities(problem: Problem, part: Part, step: Floats) -> tuple[Floats, Floa
     """
     offers = part.offers
     pinned = problem.pinned[offers]
-    least_there = np.where(part.running > 0, part.running, 1.0).min(axis=1, initial=1.0)
+    least_there = np.where(part.calendar > 0, part.calendar, 1.0).min(axis=1, initial=1.0)
     peak = part.enough[part.supply_of] / least_there
     lot = problem.lot[offers]
     least = _whole(problem.minimum[offers] / step, lot, np.ceil)
@@ -106,15 +116,14 @@ def demand_rows(part: Part) -> csr_array:
 
 
 def pool_rows(part: Part, step: Floats) -> csr_array:
-    """Σ_p∈s x[p, k] - Σ_o∈s running[o, k] · step[o] · n[o] <= 0 for every pool s and slot k."""
+    """Σ_p∈s x[p, k] - Σ_o∈s calendar[o, stretch[k]] · step[o] · n[o] <= 0 for every pool s and slot k."""
     pools, slots = np.flatnonzero(part.pools), len(part.weight)
     place = np.full(len(part.supply_tariffs), -1)
     place[pools] = np.arange(len(pools))
-    offer, slot = np.nonzero(part.running)
+    there = part.calendar[:, part.stretch]
+    offer, slot = np.nonzero(there)
     row = place[part.supply_of[offer]] * slots + slot
-    given = coo_array(
-        (-step[offer] * part.running[offer, slot], (row, offer)), shape=(len(pools) * slots, len(part.offers))
-    )
+    given = coo_array((-step[offer] * there[offer, slot], (row, offer)), shape=(len(pools) * slots, len(part.offers)))
     return hstack([given, _draws(part, pools)], format="csr")
 
 
@@ -125,7 +134,48 @@ def cap_rows(part: Part) -> tuple[csr_array, Floats]:
     drawn = _draws(part, capped)
     none = csr_array((drawn.shape[0], len(part.offers)))
     most = np.minimum(part.payg_cap, part.enough[:, None] + 1.0)
-    return hstack([none, drawn], format="csr"), most[capped].ravel()
+    return hstack([none, drawn], format="csr"), most[capped][:, part.stretch].ravel()
+
+
+def tie_rows(problem: Problem, part: Part, step: Floats) -> csr_array:
+    """step[r] · n[r] - ratio · step[o] · n[o] <= 0 for every rider r of an offer o that is not there in any case."""
+    place = {int(tariff): index for index, tariff in enumerate(part.offers)}
+    ties = [tie for tie in problem.ties if np.isfinite(tie.ratio) and tie.rider in place]
+    rider, parent = ([place[getattr(tie, end)] for tie in ties] for end in ("rider", "parent"))
+    ratio = np.array([tie.ratio for tie in ties])
+    rows = np.arange(len(ties))
+    values = np.r_[step[rider], -ratio * step[parent]] if ties else np.zeros(0)
+    shape = (len(ties), len(part.offers) + len(part.pair_class) * len(part.weight))
+    return csr_array(coo_array((values, (np.r_[rows, rows], np.array([*rider, *parent], dtype=int))), shape=shape))
+
+
+def choices(problem: Problem, part: Part) -> Ints:
+    """Return the offers of the part that may exclude others: places in the part."""
+    return np.flatnonzero(problem.exclusive[part.offers] >= 0)
+
+
+def exclusive_rows(problem: Problem, part: Part, most: Floats) -> csr_array:
+    """n[o] - most[o] · z[o] <= 0 for each of them, and Σ_o∈group z[o] <= 1 for each group."""
+    chosen = choices(problem, part)
+    groups, label = np.unique(problem.exclusive[part.offers[chosen]], return_inverse=True)
+    count, width = len(chosen), len(part.offers) + len(part.pair_class) * len(part.weight)
+    each = np.arange(count)
+    bought = coo_array((np.ones(count), (each, chosen)), shape=(count, width))
+    at_all = coo_array((-most[chosen], (each, each)), shape=(count, count))
+    one = coo_array((np.ones(count), (label, each)), shape=(len(groups), count))
+    return csr_array(vstack([hstack([bought, at_all]), hstack([coo_array((len(groups), width)), one])]))
+
+
+def exclusive_to(problem: Problem, part: Part) -> Floats:
+    """Return the right-hand sides of `exclusive_rows`."""
+    chosen = choices(problem, part)
+    groups = np.unique(problem.exclusive[part.offers[chosen]])
+    return np.concatenate([np.zeros(len(chosen)), np.ones(len(groups))])
+
+
+def _widened(rows: csr_array, columns: int) -> csr_array:
+    """Return rows with as many empty columns more."""
+    return hstack([rows, csr_array((rows.shape[0], columns))], format="csr")
 
 
 def limits(problem: Problem, part: Part, step: Floats) -> tuple[list[csr_array], Floats, tuple[str, ...]]:
@@ -176,8 +226,7 @@ def grouped(part: Part, group: Ints) -> Part:
         part,
         weight=weight,
         demand=demand,
-        running=part.running[:, first],
-        payg_cap=part.payg_cap[:, first],
+        stretch=part.stretch[first],
     )
 
 
@@ -186,18 +235,22 @@ class Cut:
     """What one evaluation taught about the cost of serving, whatever is bought.
 
     "hourly": group g costs at least base[g] + Σ_s price[s, g] · y[s, g], where y is the capacity of pool s in its
-    hours. "total": all groups together cost at least base[0] + Σ_g Σ_s price[s, g] · y[s, g]. "needed": that sum must
-    be >= 0, or some hour goes unserved.
+    hours. "total": all groups together cost at least base[0] + Σ_g Σ_s price[s, g] · y[s, g] + Σ_o offer[o] · q[o],
+    where q GPUs are held of each offer. "needed": that sum must be >= 0, or some hour goes unserved.
     """
 
     kind: Literal["hourly", "total", "needed"]
     base: Floats
     price: Floats
+    offer: Floats | None = None
 
     def slope(self, part: Part) -> Floats:
         """Return how the sum changes with each GPU of each offer of a grouped part, [o, g] or [o, 1]."""
-        each = self.price[part.supply_of] * part.running
-        return each if self.kind == "hourly" else each.sum(axis=1, keepdims=True)
+        each = self.price[part.supply_of] * part.calendar[:, part.stretch]
+        if self.kind == "hourly":
+            return each
+        direct = np.zeros(len(each)) if self.offer is None else self.offer
+        return np.asarray(each.sum(axis=1, keepdims=True) + direct[:, None])
 
 
 def with_cuts(program: Program, part: Part, cuts: Sequence[Cut]) -> Program:
@@ -215,14 +268,18 @@ def with_cuts(program: Program, part: Part, cuts: Sequence[Cut]) -> Program:
     ways, unit = len(part.pair_class), float(part.weight.sum()) / SCALE
     serving = coo_array(
         (
-            program.cost[count:] / unit,
-            (np.tile(np.arange(groups), ways), np.arange(count, len(program.cost))),
+            program.cost[count : count + ways * groups] / unit,
+            (np.tile(np.arange(groups), ways), np.arange(count, count + ways * groups)),
         ),
         shape=(groups, len(program.cost)),
     )
     slopes, thetas, bases = _cut_rows(part, cuts)
     learned = hstack(
-        [csr_array(slopes * program.step / unit), csr_array((len(slopes), ways * groups)), csr_array(-thetas)]
+        [
+            csr_array(slopes * program.step / unit),
+            csr_array((len(slopes), len(program.cost) - count)),
+            csr_array(-thetas),
+        ]
     )
     rows = [
         hstack([program.above, csr_array((program.above.shape[0], groups))]),
@@ -231,7 +288,7 @@ def with_cuts(program: Program, part: Part, cuts: Sequence[Cut]) -> Program:
     return replace(
         program,
         unit=unit,
-        cost=np.r_[program.cost[:count] / unit, np.zeros(ways * groups), np.ones(groups)],
+        cost=np.r_[program.cost[:count] / unit, np.zeros(len(program.cost) - count), np.ones(groups)],
         equal=hstack([program.equal, csr_array((program.equal.shape[0], groups))], format="csr"),
         above=vstack([*rows, learned], format="csr"),
         above_to=np.r_[program.above_to, np.zeros(groups), -bases / unit],

@@ -133,7 +133,7 @@ def why_first(tariffs: Sequence[Tariff], found: WalkAway) -> str:
 
 
 def shares_cost(problem: Problem, dispatch: Dispatch) -> Floats:
-    """Return $ of each stream for each tariff: its usage, and its share of the holding cost by GPU-hours used."""
+    """Return $ of each stream for each tariff: its usage where it runs, and its share of the holding cost by hours."""
     used = dispatch.used
     rate = np.divide(problem.holding * dispatch.held, used, out=np.zeros_like(used), where=used > 0) + problem.usage
-    return dispatch.gpu_hours * rate
+    return dispatch.gpu_hours * (rate + problem.moving)

@@ -4,19 +4,21 @@
 2. Dominated or worthless commitments are dropped (`useful_offers`).
 3. Workloads with the same ways to be served are summed into one class.
 4. Commitments that serve the same classes at the same usage price share one pool.
-5. Hours in which every class needs the same, and the same offers run, are merged; families that share nothing
-   are solved apart.
+5. Hours in which every class needs the same, the same offers run and the same spends count, are merged; families that
+   share nothing are solved apart.
 
-Limits on shares of the demand tell offers apart that are otherwise alike, so each rule asks whether dropping one
-offer for another could use up a limit, and does nothing where it could.
+Limits on shares of the demand tell offers apart that are otherwise alike, and so do commitments to spend with one
+provider. So each rule asks whether dropping one offer for another could use up a limit, or spend less where a least
+spend is due, and does nothing where it could.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from optimizer.problem import Bools, Floats, Ints, Problem, sum_by
@@ -27,15 +29,17 @@ class Part:
     """A problem that shares nothing with the rest: C classes, S supplies, O offers to decide, K merged slots.
 
     demand[c, k], weight[k]: as in the problem, summed over the members of a class and over equal slots.
+    stretch[k]: which of C stretches of time the slot is of.
     pair_class[p], pair_supply[p], pair_rate[p], pair_cost[p]: the P ways to serve, $ per GPU-hour used.
-    supply_of[o]: the pool each offer adds to. payg_cap[s, k]: most GPUs in use, infinite for none; NaN for a pool.
-    offers[o]: index of the tariff in the problem; running[o, k] as there.
+    supply_of[o]: the pool each offer adds to. payg_cap[s, c]: most GPUs in use, infinite for none; NaN for a pool.
+    offers[o]: index of the tariff in the problem; calendar[o, c] as there.
     enough[s]: GPUs of a supply beyond which no hour could use more. supply_tariffs[s]: the tariffs behind it.
     members[c]: the streams in each class. slot_of[t]: the merged slot of each slot of the problem.
     """
 
     demand: Floats
     weight: Floats
+    stretch: Ints
     pair_class: Ints
     pair_supply: Ints
     pair_rate: Floats
@@ -43,7 +47,7 @@ class Part:
     payg_cap: Floats
     offers: Ints
     supply_of: Ints
-    running: Floats
+    calendar: Floats
     enough: Floats
     supply_tariffs: tuple[Ints, ...]
     members: tuple[Ints, ...]
@@ -83,15 +87,15 @@ def plain_part(problem: Problem) -> Part:
 def useful_pairs(problem: Problem) -> Bools:
     """Say which tariffs are worth considering for which stream.
 
-    A stream whose demand can always be served at e = usage / rate by pay-as-you-go capacity without a cap never needs a
-    dearer way: moving the hour to the cheaper one keeps every constraint and lowers the cost. That holds only if the
-    cheaper one uses up no limit that the dearer one leaves alone. Of two equally cheap ones the first stays; a pool
-    whose usage price alone reaches e is dropped too.
+    A stream whose demand can be served at e = usage / rate by pay-as-you-go capacity without a cap never needs a dearer
+    way that is in force only when that is: moving the hour to the cheaper one keeps every constraint and lowers the
+    cost. That holds only if the cheaper one uses up no limit that the dearer one leaves alone. Of two equally cheap
+    ones the first stays; a pool whose usage price alone reaches e is dropped too.
 
     A cheap one that is itself dropped everywhere need not be looked at: whatever it would drop, the one that dropped it
-    drops too, since both conditions carry over from one to the next.
+    drops too, since the conditions carry over from one to the next.
     """
-    eligible, unit, anchor = problem.rates > 0, problem.unit_price, problem.endless
+    eligible, unit, anchor, is_open = problem.rates > 0, problem.unit_price, problem.endless, problem.open
     keep = eligible.copy()
     anchors = np.flatnonzero(anchor)
     for cheap in anchors[np.argsort(unit[:, anchors].min(axis=0, initial=np.inf), kind="stable")]:
@@ -101,6 +105,7 @@ def useful_pairs(problem: Problem) -> Bools:
         later = np.arange(len(anchor)) > cheap
         worse = (unit > price) | ((unit == price) & (later | problem.held | ~anchor))
         worse &= _no_harder_on_limits(problem, int(cheap)) & eligible[:, cheap : cheap + 1]
+        worse &= (is_open <= is_open[cheap]).all(axis=1)
         worse[:, cheap] = False
         keep &= ~worse
     return keep
@@ -111,21 +116,44 @@ def useful_offers(problem: Problem, pairs: Bools) -> Bools:
 
     One that must be had in any case is. Of the others, one that serves nothing is not; nor is one whose holding price
     is at least what an hour of its best use saves over uncapped pay-as-you-go; nor one beside an uncapped offer
-    without a minimum that serves exactly the same at no higher price, in lots that divide its own.
+    without a minimum that serves exactly the same at no higher price, in lots that divide its own. What something else
+    comes with may be worth having for that, and what cannot be had at will replaces nothing.
     """
     decided = np.isnan(problem.pinned)
     useful = problem.held & (~decided | pairs.any(axis=0))
-    best = problem.unit_price[:, problem.endless].min(axis=1, initial=np.inf)
-    worth = np.multiply(problem.rates, best[:, None], out=np.full_like(problem.rates, -np.inf), where=pairs)
-    saved = (worth - problem.usage).max(axis=0, initial=-np.inf)
-    worthless = decided & (problem.holding >= saved) & (problem.holding > 0)
+    worthless = decided & (problem.holding >= _most_saved(problem, pairs)) & (problem.holding > 0)
+    parents, bound = problem.parents, problem.bound
+    worthless &= ~counted(problem)
+    useful |= parents & problem.held
     if problem.limits.spot == np.inf and not problem.limits.providers:
-        useful &= ~worthless
-    for other in np.flatnonzero(useful & decided):
-        rivals = np.flatnonzero(useful & decided)
+        useful &= ~worthless | parents
+    for other in np.flatnonzero(useful & decided & ~parents):
+        rivals = np.flatnonzero(useful & decided & ~bound)
         if any(_replaces(problem, pairs, int(rival), int(other)) for rival in rivals if rival != other):
             useful[other] = False
     return useful
+
+
+def counted(problem: Problem) -> Bools:
+    """Say for which tariffs something that is paid counts towards a commitment to spend."""
+    found = np.zeros(len(problem.usage), dtype=bool)
+    for floor in problem.floors:
+        found |= floor.usage | floor.holding
+    return found
+
+
+def _most_saved(problem: Problem, pairs: Bools) -> Floats:
+    """Return the most that a GPU-hour of each tariff saves over uncapped pay-as-you-go, in any stretch."""
+    anchors = np.flatnonzero(problem.endless)
+    saved = np.full(len(problem.usage), -np.inf)
+    label = alike(problem.calendar[anchors] > 0)
+    for same in range(label.max(initial=-1) + 1):
+        there = problem.open[:, label == same]
+        best = problem.unit_price[:, anchors[there[anchors, 0]]].min(axis=1, initial=np.inf)
+        worth = np.multiply(problem.rates, best[:, None], out=np.full_like(problem.rates, -np.inf), where=pairs)
+        most = (worth - problem.usage - problem.moving).max(axis=0, initial=-np.inf)
+        saved = np.where(there.any(axis=1), np.maximum(saved, most), saved)
+    return saved
 
 
 def _no_harder_on_limits(problem: Problem, cheap: int) -> Bools:
@@ -135,6 +163,8 @@ def _no_harder_on_limits(problem: Problem, cheap: int) -> Bools:
         same &= problem.spot
     if problem.provider[cheap] in problem.limits.providers:
         same &= problem.provider == problem.provider[cheap]
+    for floor in problem.floors:
+        same &= floor.usage[cheap] | ~floor.usage
     return same
 
 
@@ -151,7 +181,10 @@ def _replaces(problem: Problem, pairs: Bools, rival: int, other: int) -> bool:
         and (problem.minimum[rival] == 0 or problem.lot[rival] > 0)
         and problem.usage[rival] <= problem.usage[other]
         and (problem.rates[:, rival] >= np.where(pairs[:, other], problem.rates[:, other], 0)).all()
-        and (problem.running[rival] == problem.running[other]).all()
+        and (problem.moving[:, rival] <= np.where(pairs[:, other], problem.moving[:, other], np.inf)).all()
+        and (problem.calendar[rival] == problem.calendar[other]).all()
+        and all(floor.usage[rival] or not floor.usage[other] for floor in problem.floors)
+        and all(floor.holding[rival] or not floor.holding[other] for floor in problem.floors)
         and (np.isinf(problem.limits.upfront_usd) or problem.upfront[rival] <= problem.upfront[other])
         and (np.isinf(problem.limits.committed) or problem.gpus[rival] <= problem.gpus[other])
         and (
@@ -166,14 +199,19 @@ def _families(problem: Problem, pairs: Bools) -> list[tuple[Ints, Ints]]:
     if problem.coupled:
         return [(np.arange(streams), np.arange(tariffs))]
     shared = problem.held | np.isfinite(problem.maximum)  # what has no end is competed for by nobody
-    links = csr_array(pairs & shared)
-    graph = csr_array(
-        (np.ones(links.nnz), links.indices + streams, np.r_[links.indptr, [links.nnz] * tariffs]),
-        shape=(streams + tariffs, streams + tariffs),
-    )
+    links = np.vstack([np.argwhere(pairs & shared) + np.array([0, streams]), _bonds(problem) + streams])
+    size = streams + tariffs
+    graph = coo_array((np.ones(len(links)), (links[:, 0], links[:, 1])), shape=(size, size))
     count, labels = connected_components(graph, directed=False)
     families = [(np.flatnonzero(labels[:streams] == label), labels[streams:] == label) for label in range(count)]
     return [(mine, np.flatnonzero((tied & shared) | (pairs[mine].any(axis=0) & ~shared))) for mine, tied in families]
+
+
+def _bonds(problem: Problem) -> Ints:
+    """Return pairs of tariffs that are bought together, or instead of each other."""
+    ties = [(tie.parent, tie.rider) for tie in problem.ties]
+    groups = [np.flatnonzero(problem.exclusive == group) for group in range(problem.exclusive.max(initial=-1) + 1)]
+    return np.array([*ties, *(pair for group in groups for pair in pairwise(group))], dtype=np.int64).reshape(-1, 2)
 
 
 def _part(problem: Problem, pairs: Bools, streams: Ints, tariffs: Ints) -> Part | None:
@@ -182,15 +220,17 @@ def _part(problem: Problem, pairs: Bools, streams: Ints, tariffs: Ints) -> Part 
         return None
     classes = _classes(problem, pairs, needed)
     supplies = _supplies(problem, pairs, tariffs)
-    demand = _summed(problem, classes)
-    return _assemble(problem, pairs, classes, supplies, alike(np.vstack([problem.running[tariffs], demand])))
+    windows = [floor.window[None, :] for floor in problem.floors]
+    stretch = alike(np.vstack([problem.calendar[tariffs], *windows]))[problem.stretch]
+    slot_of = alike(np.vstack([stretch, _summed(problem, classes)]))
+    return _assemble(problem, pairs, classes, supplies, slot_of)
 
 
 def _classes(problem: Problem, pairs: Bools, streams: Ints) -> list[Ints]:
     """Sum streams that can be served in the same ways: what serves the sum serves each, in proportion."""
     if not len(streams):
         return []
-    ways = np.where(pairs[streams], problem.rates[streams], 0.0)
+    ways = np.hstack([np.where(pairs[streams], each[streams], 0.0) for each in (problem.rates, problem.moving)])
     _, label = np.unique(ways, axis=0, return_inverse=True)
     return [streams[label.ravel() == index] for index in range(label.max() + 1)]
 
@@ -205,20 +245,23 @@ def _summed(problem: Problem, classes: list[Ints]) -> Floats:
 def _supplies(problem: Problem, pairs: Bools, tariffs: Ints) -> list[Ints]:
     """Pool commitments that serve the same streams, at the same rates and usage price, under the same limits."""
     pools: dict[tuple[object, ...], list[int]] = {}
+    parents = problem.parents
     for tariff in tariffs:
         if not problem.held[tariff]:
             if pairs[:, tariff].any():
                 pools["one", int(tariff)] = [int(tariff)]
             continue
-        if not pairs[:, tariff].any() and np.isnan(problem.pinned[tariff]):
+        if not pairs[:, tariff].any() and np.isnan(problem.pinned[tariff]) and not parents[tariff]:
             continue
         limited = str(problem.provider[tariff]) if problem.limits.providers else ""
-        rates = np.where(pairs[:, tariff], problem.rates[:, tariff], 0.0)
-        pools.setdefault((rates.tobytes(), float(problem.usage[tariff]), limited), []).append(int(tariff))
+        spent = tuple(bool(floor.usage[tariff]) for floor in problem.floors)
+        rates, moving = (np.where(pairs[:, tariff], each[:, tariff], 0.0) for each in (problem.rates, problem.moving))
+        alike_in = (rates.tobytes(), moving.tobytes(), float(problem.usage[tariff]), limited, spent)
+        pools.setdefault(alike_in, []).append(int(tariff))
     return [np.array(pool) for pool in pools.values()]
 
 
-def alike(columns: Floats) -> Ints:
+def alike(columns: Floats | Bools) -> Ints:
     """Label the columns of columns[i, t] so that equal ones share a label.
 
     Columns are sorted by one mixed number each, and compared in full with the first that has the same.
@@ -240,7 +283,7 @@ def _assemble(problem: Problem, pairs: Bools, classes: list[Ints], supplies: lis
     served = pairs[np.ix_(leaders, heads)]
     pair_class, pair_supply = np.nonzero(served)
     held = problem.held[heads]
-    cap = np.where(problem.running[heads][:, first] > 0, problem.maximum[heads, None], 0.0)
+    cap = np.where(problem.open[heads], problem.maximum[heads, None], 0.0)
     cap[held] = np.nan
     offers = [(tariff, index) for index, pool in enumerate(supplies) if held[index] for tariff in pool]
     demand = _summed(problem, classes)[:, first]
@@ -248,14 +291,15 @@ def _assemble(problem: Problem, pairs: Bools, classes: list[Ints], supplies: lis
     return Part(
         demand=demand,
         weight=sum_by(slot_of, problem.weight),
+        stretch=problem.stretch[first],
         pair_class=pair_class,
         pair_supply=pair_supply,
         pair_rate=problem.rates[np.ix_(leaders, heads)][served],
-        pair_cost=problem.usage[heads][pair_supply],
+        pair_cost=problem.usage[heads][pair_supply] + problem.moving[np.ix_(leaders, heads)][served],
         payg_cap=cap,
         offers=np.array([tariff for tariff, _ in offers], dtype=np.int64),
         supply_of=np.array([index for _, index in offers], dtype=np.int64),
-        running=problem.running[[tariff for tariff, _ in offers]][:, first],
+        calendar=problem.calendar[[tariff for tariff, _ in offers]],
         enough=demand.sum(axis=0).max(initial=0.0) / least,
         supply_tariffs=tuple(supplies),
         members=tuple(classes),

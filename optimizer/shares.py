@@ -1,21 +1,22 @@
-"""Serve every hour within shares of the demand that all hours have together.
+"""Serve every hour within what all hours share: caps on shares of the demand, and least spends with a provider.
 
-A share of spot, or of one provider, ties the hours of a part together even when the commitments are given. It is taken
-apart again by price: at a toll on every GPU-hour that counts towards a share, each hour can be served by itself.
-Every toll tried gives one way to serve all hours; a mix of such ways keeps the shares at least cost, and the tolls of
-the best mix are the next ones to try (Dantzig and Wolfe, Operations Research 8, 1960). When a toll finds nothing
-cheaper than the mix, the mix is optimal, and the hours at that toll are the proof.
+A share of spot, or of one provider, ties the hours of a part together even when the commitments are given, and so does
+a least spend. It is taken apart again by price: at a toll on every GPU-hour that counts towards a share, or a rebate on
+every dollar that counts towards a least spend, each hour can be served by itself. Every set of tolls tried gives one
+way to serve all hours; a mix of such ways keeps what is shared at least cost, and the tolls of the best mix are the
+next ones to try (Dantzig and Wolfe, Operations Research 8, 1960). When a toll finds nothing cheaper than the mix, the
+mix is optimal, and the hours at that toll are the proof.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linprog
 
 from optimizer.hours import Hours
-from optimizer.problem import Floats, Problem
+from optimizer.problem import Bools, Floats, Problem, sum_by
 from optimizer.reduce import Part
 
 SAME = 1e-12  # of the fine: a difference below which a toll has found nothing cheaper
@@ -27,85 +28,120 @@ TOLLS = 500
 class Shared:
     """The best mix: served[p, k], its cost, and what it proves for other capacities y[s, k] of the pools.
 
-    Serving costs at least base + Σ price * y over the horizon; where possible is False, that sum must be 0 or less.
+    Serving, with what falls short of a least spend, costs at least base + Σ price * y + Σ offer * q over the horizon,
+    where q[o] GPUs are held (None: nothing that is held counts); where possible is False, that sum must be 0 or less.
     """
 
     served: Floats
     cost: float
     base: float
     price: Floats
+    offer: Floats | None
     possible: bool
 
 
 class Shares:
-    """The shares that limits set on a part, and the tolls that last kept them, $ per unit of share."""
+    """What the hours of a part share: rows  Σ counts[r, p] · x[p, k] over a window + held[r] · q - over[r] <= most[r].
+
+    A dollar short of a least spend costs a dollar; a share that is exceeded is fined so that it never pays.
+    """
 
     def __init__(self, problem: Problem, part: Part) -> None:
-        """Take the limits on spot and on providers."""
+        """Take the limits on spot and on providers, and the commitments to spend."""
         limits, heads = problem.limits, part.heads[part.pair_supply]
         capped = [(problem.spot[heads], limits.spot)] if np.isfinite(limits.spot) else []
         capped += [(problem.provider[heads] == name, share) for name, share in limits.providers.items()]
-        rate = part.pair_rate / (problem.demanded or 1.0)
+        rate, floors = part.pair_rate / (problem.demanded or 1.0), problem.floors
+        ways, stretches, offers = len(rate), part.payg_cap.shape[1], len(part.offers)
+        spent = [-problem.usage[heads] * floor.usage[heads] for floor in floors]
+        holding = problem.holding[part.offers]
+        paid = [-holding * floor.holding[part.offers] * _hours(part, floor.window) for floor in floors]
+        rows = len(capped) + len(floors)
+        dearest = float((part.pair_cost / part.pair_rate).max(initial=0.0))
         self._part = part
-        self._most = np.array([share for _, share in capped])
-        self._counts = np.array([rate * counted for counted, _ in capped]).reshape(len(capped), len(rate))
-        self._fine = (10.0 * float((part.pair_cost / part.pair_rate).max(initial=0.0)) + 1.0) * problem.demanded
+        self._most = np.array([*(share for _, share in capped), *(-floor.usd for floor in floors)])
+        self._counts = np.array([*(rate * counted for counted, _ in capped), *spent]).reshape(rows, ways)
+        everywhere = np.ones((len(capped), stretches), dtype=bool)
+        self._window = np.vstack([everywhere, *(floor.window[None, :] for floor in floors)])
+        self._held = np.array([*np.zeros((len(capped), offers)), *paid]).reshape(rows, offers)
+        self._hard = np.arange(len(self._most)) < len(capped)
+        self._fine = np.where(self._hard, (10.0 * dearest + 1.0) * problem.demanded, 1.0)
         self._tolls = np.zeros(len(self._most))
 
-    def kept_by(self, served: Floats) -> bool:
-        """Say whether a way to serve keeps every share."""
-        return bool((self._used(served) <= self._most).all())
+    @property
+    def rows(self) -> tuple[Floats, ...]:
+        """Everything that tells these rows from others."""
+        return self._counts, self._most, self._window, self._held
 
-    def serve(self, held: Floats) -> Shared:
+    def kept_by(self, served: Floats, gpus: Floats) -> bool:
+        """Say whether a way to serve keeps every share, and leaves nothing short."""
+        return bool((self._used(served) <= self._left(gpus)).all())
+
+    def serve(self, held: Floats, gpus: Floats) -> Shared:
         """Serve every hour within the shares at least cost, or prove that these capacities cannot."""
-        found, tolls = self._mixed(held, self._part.pair_cost, tolls=self._tolls, fine=self._fine)
+        found, tolls = self._mixed(held, gpus, self._part.pair_cost, tolls=self._tolls, fine=self._fine)
         if not found.possible:
-            return self._mixed(held, np.zeros_like(self._part.pair_cost), tolls=0 * tolls, fine=1.0)[0]
+            hard = self._hard.astype(float)
+            return self._mixed(held, gpus, np.zeros_like(self._part.pair_cost), tolls=0 * tolls, fine=hard)[0]
         self._tolls = tolls
         return found
 
-    def _mixed(self, held: Floats, cost: Floats, *, tolls: Floats, fine: float) -> tuple[Shared, Floats]:
-        """Mix the ways that tolls find; what exceeds a share is fined, so that there always is a mix."""
-        part = self._part
+    def _mixed(self, held: Floats, gpus: Floats, cost: Floats, *, tolls: Floats, fine: Floats) -> tuple[Shared, Floats]:
+        """Mix the ways that tolls find; what exceeds a row is fined, so that there always is a mix."""
+        part, most = self._part, self._left(gpus)
         ways: list[Floats] = []
         for _ in range(TOLLS):
-            found = Hours(replace(part, pair_cost=cost + tolls @ self._counts)).serve(held)
+            found = Hours(part, cost=cost[:, None] + self._counts.T @ (tolls[:, None] * self._window)).serve(held)
             ways.append(found.served)
             costs = np.array([cost @ way @ part.weight for way in ways])
-            mix = _cheapest_mix(costs, np.array([self._used(way) for way in ways]), self._most, fine)
-            base = float(found.base @ part.weight - tolls @ self._most)
-            proven = base + float((found.price * held).sum(axis=0) @ part.weight)
-            if mix.value - proven <= SAME * max(fine, abs(mix.value)):
+            mix = _cheapest_mix(costs, np.array([self._used(way) for way in ways]), most, fine)
+            base, offer = float(found.base @ part.weight - tolls @ self._most), tolls @ self._held
+            paid = float(tolls @ (self._most - most))
+            proven = base + paid + float((found.price * held[:, part.stretch]).sum(axis=0) @ part.weight)
+            if mix.value - proven <= SAME * max(float(fine.max()), abs(mix.value)):
                 break
             tolls = mix.tolls
         return Shared(
             served=np.tensordot(mix.shares, np.array(ways), axes=1),
-            cost=float(costs @ mix.shares),
+            cost=float(costs @ mix.shares + (fine * mix.over)[~self._hard].sum()),
             base=base,
             price=found.price * part.weight,
-            possible=mix.over <= KEPT,
+            offer=None if self._hard.all() else offer,
+            possible=float(mix.over[self._hard].sum()) <= KEPT,
         ), tolls
 
+    def _left(self, gpus: Floats) -> Floats:
+        """Return what the hours may use of each row; caps on shares are the same whatever is held."""
+        return self._most if self._hard.all() else self._most - self._held @ gpus
+
     def _used(self, served: Floats) -> Floats:
-        return np.asarray(self._counts @ (served @ self._part.weight))
+        part, stretches = self._part, self._window.shape[1]
+        by_stretch = np.array([sum_by(part.stretch, way * part.weight, stretches) for way in served])
+        return np.asarray(((self._counts @ by_stretch.reshape(len(served), stretches)) * self._window).sum(axis=1))
+
+
+def _hours(part: Part, window: Bools) -> Floats:
+    """Return the hours of a window for which one GPU of each offer is paid."""
+    lengths = sum_by(part.stretch, part.weight, len(window))
+    return np.asarray(part.calendar @ (lengths * window))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Mix:
     shares: Floats
-    over: float
+    over: Floats
     value: float
     tolls: Floats
 
 
-def _cheapest_mix(costs: Floats, used: Floats, most: Floats, fine: float) -> _Mix:
-    """Return the shares of the ways in the mix, by how much it exceeds the limits, its value, and the tolls it implies.
+def _cheapest_mix(costs: Floats, used: Floats, most: Floats, fine: Floats) -> _Mix:
+    """Return the shares of the ways in the mix, by how much it exceeds each row, its value, and the tolls it implies.
 
-    min costs·mix + fine·Σ over  subject to  used·mix - over <= most,  Σ mix = 1,  mix, over >= 0.
+    min costs·mix + fine·over  subject to  used·mix - over <= most,  Σ mix = 1,  mix, over >= 0.
     """
-    ways, limits = len(costs), len(most)
+    ways, limits, unit = len(costs), len(most), float(fine.max())
     result = linprog(
-        np.r_[costs / fine, np.ones(limits)],
+        np.r_[costs, fine] / unit,
         A_ub=np.hstack([used.T, -np.eye(limits)]),
         b_ub=most,
         A_eq=np.r_[np.ones(ways), np.zeros(limits)][None, :],
@@ -115,7 +151,7 @@ def _cheapest_mix(costs: Floats, used: Floats, most: Floats, fine: float) -> _Mi
     )
     return _Mix(
         shares=result.x[:ways],
-        over=float(result.x[ways:].sum()),
-        value=float(result.fun) * fine,
-        tolls=np.maximum(-result.ineqlin.marginals, 0.0) * fine,
+        over=result.x[ways:],
+        value=float(result.fun) * unit,
+        tolls=np.clip(-result.ineqlin.marginals * unit, 0.0, fine),
     )

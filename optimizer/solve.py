@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from itertools import combinations
 
 import numpy as np
 from scipy.optimize import OptimizeResult, linprog
 
-from optimizer.dispatch import dispatch_of
+from optimizer.dispatch import dispatch_of, used_by_stretch
+from optimizer.errors import InfeasibleError, SolverError
 from optimizer.hours import Hours, held_by
 from optimizer.limits import Limits
 from optimizer.problem import Bools, Floats, Ints, Problem, sum_by
@@ -30,14 +32,6 @@ COARSE = 1e-3  # relative distance of the bounds at which whole lots begin to ma
 TURNS = 400
 KEPT = 60  # cuts that an edit starts from
 OPTIMAL, INFEASIBLE = 0, 2
-
-
-class InfeasibleError(Exception):
-    """No plan meets the demand within the limits."""
-
-
-class SolverError(Exception):
-    """HiGHS gave up: a fault of the program, not of its input."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +94,8 @@ class Solution:
 def solve(problem: Problem, memory: Memory | None = None, *, anew: bool = False) -> Solution:
     """Return the cheapest plan and its bounds.
 
-    Limits that the cheapest plan without them happens to meet cost nothing, so it is tried first: it falls apart into
-    families, and if it is within the limits it is optimal with them too.
+    Commitments to spend that the plan decides on are taken or left whole, since they change prices: each choice is
+    solved, and the cheapest counts. The bound is the least of their bounds.
 
     Args:
         problem: what to decide.
@@ -113,12 +107,49 @@ def solve(problem: Problem, memory: Memory | None = None, *, anew: bool = False)
         SolverError: HiGHS found none for another reason.
     """
     memory = Memory() if memory is None else memory
-    free = _solved(replace(problem, limits=Limits()), memory, anew=anew)
-    if not problem.coupled:
-        return replace(free, problem=problem)
-    if within_limits(problem, free):
-        return replace(free, problem=problem)
-    return _solved(problem, memory, anew=anew)
+    if not problem.floors:
+        return _decided(problem, memory, anew=anew)
+    owed = tuple(floor for floor in problem.floors if not floor.terms.optional)
+    optional = [floor for floor in problem.floors if floor.terms.optional]
+    found = [
+        _decided(problem.under((*owed, *taken)), memory, anew=anew)
+        for count in range(len(optional) + 1)
+        for taken in combinations(optional, count)
+    ]
+    best = min(found, key=lambda solution: solution.cost)
+    return replace(best, lower_bound=min(solution.lower_bound for solution in found))
+
+
+def _decided(problem: Problem, memory: Memory, *, anew: bool) -> Solution:
+    """Solve with every floor in force.
+
+    Limits that the cheapest plan without them happens to meet cost nothing, so it is tried first: it falls apart into
+    families, and if it is within the limits, and spends what is due, it is optimal with them too.
+    """
+    back = sum(floor.given_back for floor in problem.floors)
+    free = _solved(replace(problem, limits=Limits(), floors=()), memory, anew=anew)
+    kept = not problem.coupled or (within_limits(problem, free) and within_floors(problem, free))
+    found = replace(free, problem=problem) if kept else _solved(problem, memory, anew=anew)
+    return replace(found, cost=found.cost - back, lower_bound=found.lower_bound - back)
+
+
+def within_floors(problem: Problem, solution: Solution) -> bool:
+    """Say whether a solution spends what is due."""
+    return all(spent >= floor.usd for spent, floor in zip(spends(problem, solution), problem.floors, strict=True))
+
+
+def spends(problem: Problem, solution: Solution) -> list[float]:
+    """Return $ that a solution spends towards each floor of its problem."""
+    if not problem.floors:
+        return []
+    lengths = sum_by(problem.stretch, problem.weight, problem.calendar.shape[1])
+    paid = problem.holding * solution.quantities
+    used = used_by_stretch(solution)
+    return [
+        float((paid * floor.holding) @ (problem.calendar @ (lengths * floor.window)))
+        + float((problem.usage * floor.usage) @ used @ floor.window)
+        for floor in problem.floors
+    ]
 
 
 def within_limits(problem: Problem, solution: Solution) -> bool:
@@ -157,11 +188,17 @@ def _remembered(problem: Problem, part: Part, memory: Memory, *, anew: bool) -> 
     """Solve the part, unless the same was solved before; start from what is known of its hours."""
     if len(np.unique(part.pair_class)) < len(part.demand):
         raise InfeasibleError
-    limited = (problem.spot[part.heads], problem.provider[part.heads], problem.demanded) if problem.coupled else ()
-    ways = (part.pair_class, part.pair_supply, part.pair_rate, part.pair_cost, part.payg_cap)
+    limited = Shares(problem, part).rows if problem.coupled else ()
+    ways = (part.pair_class, part.pair_supply, part.pair_rate, part.pair_cost, part.payg_cap, part.stretch)
     hours = _digest(part.demand, part.weight, *ways, repr(problem.limits), *limited)
-    names = ("holding", "hours", "lot", "minimum", "maximum", "pinned", "upfront")
-    terms = _digest(hours, part.supply_of, part.running, *(getattr(problem, name)[part.offers] for name in names))
+    names = ("holding", "hours", "lot", "minimum", "maximum", "pinned", "upfront", "exclusive")
+    bought = (getattr(problem, name)[part.offers] for name in names)
+    tied = [
+        (*np.flatnonzero(part.offers == tie.rider), *np.flatnonzero(part.offers == tie.parent), tie.ratio)
+        for tie in problem.ties
+        if tie.rider in part.offers
+    ]
+    terms = _digest(hours, part.supply_of, part.calendar, *bought, repr(tied))
     known = memory.solved.get((terms, True)) or memory.solved.get((terms, anew))
     if known is None:
         known = memory.solved[terms, anew] = _learning(problem, part, memory, hours, anew=anew)
@@ -290,16 +327,16 @@ def _tried(problem: Problem, part: Part, learned: Learned, gpus: Floats) -> _Tri
     if not found.complete:
         cut = Cut(kind="needed", base=np.array([found.base.sum()]), price=_summed(found.price, group))
         return _Tried(gpus=gpus, served=found.served, cost=np.inf, cut=cut)
-    if learned.shares.kept_by(found.served):
+    if learned.shares.kept_by(found.served, gpus):
         base = sum_by(group, found.base * part.weight)
         cut = Cut(kind="hourly", base=base, price=_summed(found.price * part.weight, group))
         cost = float(part.pair_cost @ found.served @ part.weight)
         return _Tried(gpus=gpus, served=found.served, cost=holding + cost, cut=cut)
-    mixed = learned.shares.serve(held)
+    mixed = learned.shares.serve(held, gpus)
     if not mixed.possible:
         cut = Cut(kind="needed", base=np.array([-mixed.base]), price=-_summed(mixed.price, group))
         return _Tried(gpus=gpus, served=mixed.served, cost=np.inf, cut=cut)
-    cut = Cut(kind="total", base=np.array([mixed.base]), price=_summed(mixed.price, group))
+    cut = Cut(kind="total", base=np.array([mixed.base]), price=_summed(mixed.price, group), offer=mixed.offer)
     return _Tried(gpus=gpus, served=mixed.served, cost=holding + mixed.cost, cut=cut)
 
 
@@ -316,18 +353,18 @@ def _worth(problem: Problem, program: Program, part: Part, gpus: Floats) -> Floa
     pinned = ~np.isnan(problem.pinned[part.offers])
     if not pinned.any():
         return np.zeros(len(gpus))
-    whole = program.integrality[: len(gpus)] != CONTINUOUS
+    whole = (program.integrality[: len(gpus)] != CONTINUOUS) | (problem.exclusive[part.offers] >= 0)
     result = run(_fixed(program, gpus, only=whole | pinned))
     slope = (result.lower.marginals + result.upper.marginals)[: len(gpus)] * program.unit / program.step
     return np.where(pinned, slope, 0.0)
 
 
-def _fixed(program: Program, gpus: Floats, *, only: Bools | None = None) -> Program:
-    """Return the program with quantities held at `gpus`, all of them or those in `only`."""
-    which = np.arange(len(gpus)) if only is None else np.flatnonzero(only)
+def _fixed(program: Program, gpus: Floats, *, only: Bools) -> Program:
+    """Return the program with the quantities in `only` held at `gpus`, and nothing left to choose."""
+    which = np.flatnonzero(only)
     lower, upper, integrality = program.lower.copy(), program.upper.copy(), program.integrality.copy()
     lower[which] = upper[which] = (gpus / program.step)[which]
-    integrality[which] = CONTINUOUS
+    integrality[which] = integrality[len(gpus) :] = CONTINUOUS
     return replace(program, lower=lower, upper=upper, integrality=integrality)
 
 
@@ -348,5 +385,5 @@ def _groups(part: Part) -> Ints:
         return np.arange(slots)
     order = np.empty(slots, dtype=np.int64)
     order[np.argsort(part.demand.sum(axis=0), kind="stable")] = np.arange(slots)
-    pattern = alike(np.vstack([part.running, np.nan_to_num(part.payg_cap, nan=-1.0, posinf=-2.0)]))
+    pattern = alike(np.vstack([part.calendar, np.nan_to_num(part.payg_cap, nan=-1.0, posinf=-2.0)]))[part.stretch]
     return np.asarray(np.unique(pattern * GROUPS + order * GROUPS // slots, return_inverse=True)[1], dtype=np.int64)

@@ -1,17 +1,16 @@
-"""Offers and commitments -> comparable terms: what a GPU-hour really costs, when, for whom, and in which quantities."""
+"""Comparable terms: what a GPU-hour really costs, when, for whom, and in which quantities."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
-import polars as pl
+from optimizer.demand import Stream
+from providers.tables import HELD, HOURS_PER_MONTH
 
-from optimizer.demand import Horizon, Stream
-from optimizer.limits import Limits
-from providers.tables import HELD, HOURS_PER_MONTH, SPEND, Diagnostic
+Rider = Literal["", "overage", "burst", "kept"]
 
 
 class RampStep(NamedTuple):
@@ -44,6 +43,11 @@ class Tariff:
     ramp: shares of the GPUs bought that are there, and paid for, from a month after the start on; empty where all are.
     salvage: $ per GPU-hour that is held and not used, for which it is resold. It is taken off holding and added to
         usage, which comes to the same.
+    capital: what a dollar of the price costs with the capital that paying some of it at the start ties up.
+    rider, parent: what it is of another offer: "overage", GPUs above those that are bought, paid as they are used;
+        "burst", a right to add some; "kept", those that are not given back when they may be. No more than `ratio` can
+        be had for each GPU of the parent. Where `least` is not 0 all can be had, but only if so much of the parent is.
+    exclusive: of the offers that share this name at most one is bought.
     rates: of a commitment in dollars, what a GPU-hour draws from it, by GPU model and region. Its unit is a dollar an
         hour instead of a GPU: holding is $ per dollar, and quantities of it are dollars an hour.
     """
@@ -69,8 +73,24 @@ class Tariff:
     currency: str
     adders: float = 0.0
     salvage: float = 0.0
+    capital: float = 1.0
     ramp: tuple[RampStep, ...] = ()
+    rider: Rider = ""
+    parent: str | None = None
+    ratio: float = math.inf
+    least: float = 0.0
+    exclusive: str | None = None
     rates: tuple[Rate, ...] = ()
+
+    @property
+    def beyond(self) -> bool:
+        """Whether it is used beyond what is held, and paid as it is used."""
+        return self.rider == "overage"
+
+    @property
+    def listed(self) -> bool:
+        """Whether its price is a list price, which a vendor takes a discount off."""
+        return self.status == "list" and self.owned is None and self.rider in ("", "kept")
 
     @property
     def in_dollars(self) -> bool:
@@ -102,7 +122,7 @@ class Tariff:
     @property
     def stated_holding(self) -> float:
         """The price of having the capacity as the vendor states it."""
-        return self.holding - self.adders + self.salvage if self.held else self.holding
+        return (self.holding - self.adders + self.salvage) / self.capital if self.held else self.holding
 
     @property
     def stated_usage(self) -> float:
@@ -111,16 +131,16 @@ class Tariff:
 
     @property
     def paid(self) -> float:
-        """What is paid for having the capacity, whatever is resold of it."""
-        return self.holding + self.salvage
+        """What is paid for having the capacity, whatever is resold of it and whenever it is paid."""
+        return self.stated_holding + self.adders if self.held else self.holding
 
     def as_stated(self, price: float) -> float:
         """Return a price that the program compares, of holding or else of usage, in the vendor's terms."""
-        return (price - self.adders + self.salvage) / self.overhead
+        return (price - self.adders + self.salvage) / (self.overhead * self.capital)
 
     def as_compared(self, price: float) -> float:
         """Return a price in the vendor's terms as the program compares it."""
-        return price * self.overhead + self.adders - self.salvage
+        return price * self.overhead * self.capital + self.adders - self.salvage
 
     @property
     def term_hours(self) -> float | None:
@@ -171,6 +191,9 @@ class Tariff:
 
     def rate_for(self, stream: Stream) -> float:
         """Return how much of the stream's demand one GPU-hour serves, or one dollar; 0 where it may not."""
+        return self._served(stream) * stream.quality.get(self.provider, 1.0)
+
+    def _served(self, stream: Stream) -> float:
         if self.spot and not stream.interruptible:
             return 0.0
         if stream.providers is not None and self.provider not in stream.providers:
@@ -207,61 +230,18 @@ def spot_overhead(
     return 1.0 + saving + losing
 
 
-def tariffs_of(
-    offers: pl.DataFrame, commitments: pl.DataFrame | None, *, horizon: Horizon, limits: Limits
-) -> tuple[tuple[Tariff, ...], list[Diagnostic]]:
-    """Return the tariffs that a plan over the horizon may use, commitments first, and what was left out and why."""
-    plans = _plans(offers)
-    owned = [] if commitments is None else [_owned(row, plans) for row in commitments.iter_rows(named=True)]
-    offered = [_tariff(row) for row in offers.iter_rows(named=True) if row["plan"] is None]
-    offered += [_plan_tariff(rows[0] | {"offer_id": plan}, rows) for plan, rows in plans.items()]
-    offered = [_from(tariff, horizon.start) for tariff in offered]
-    owned = [_from(tariff, horizon.start) for tariff in owned]
-    reasons = [(tariff, _reason_to_leave_out(tariff, horizon, limits)) for tariff in (*owned, *offered)]
-    kept = tuple(tariff for tariff, reason in reasons if not reason)
-    return kept, [_left_out(tariff, reason) for tariff, reason in reasons if reason]
+class Dated(Protocol):
+    """Something that begins, ends or changes at known times."""
+
+    @property
+    def changes(self) -> list[datetime]:
+        """Those times."""
+        ...
 
 
-def changes_in(tariffs: Iterable[Tariff]) -> set[datetime]:
-    """Return every time at which some tariff begins or ends."""
-    return {time for tariff in tariffs for time in tariff.changes}
-
-
-def _reason_to_leave_out(tariff: Tariff, horizon: Horizon, limits: Limits) -> str:
-    if tariff.status == "declined":
-        return "it was declined"
-    if unplanned := _unplanned(tariff):
-        return unplanned
-    if tariff.end is not None and tariff.end <= horizon.start:
-        return f"it ended on {tariff.end:%Y-%m-%d}"
-    if tariff.start is not None and tariff.start >= horizon.end:
-        return f"it begins on {tariff.start:%Y-%m-%d}, after the plan ends"
-    if tariff.owned is None and tariff.held and (tariff.term_months or 0) > limits.term_months:
-        return f"its term of {tariff.term_months:g} months is above the limit term<={limits.term_months:g}mo"
-    return ""
-
-
-def _unplanned(tariff: Tariff) -> str:
-    if tariff.purchase_option in SPEND:
-        return "commitments to spend are not planned by this version"
-    if tariff.owned is not None and math.isnan(tariff.owned):
-        return "it is in dollars, and no offer names its plan, so that its rates are not known"
-    return "it could be resold for more than it costs" if tariff.salvage and tariff.holding < 0 else ""
-
-
-def _left_out(tariff: Tariff, reason: str) -> Diagnostic:
-    level = "warning" if tariff.owned is not None or tariff.purchase_option in SPEND else "note"
-    return Diagnostic(
-        level=level,  # type: ignore[arg-type]
-        code="offer-left-out",
-        message=f"{tariff.offer_id} is not in the plan: {reason}",
-        where=tariff.offer_id,
-    )
-
-
-def _from(tariff: Tariff, start: datetime) -> Tariff:
-    """Let a ramp without a start begin with the plan; its end, where only a term says it, stays open to renewal."""
-    return replace(tariff, start=start) if tariff.ramp and tariff.start is None else tariff
+def changes_in(dated: Iterable[Dated]) -> set[datetime]:
+    """Return every time at which something changes."""
+    return {time for each in dated for time in each.changes}
 
 
 def ramp_of(text: str | None) -> tuple[tuple[RampStep, ...], float]:
@@ -275,85 +255,3 @@ def ramp_of(text: str | None) -> tuple[tuple[RampStep, ...], float]:
     steps = sorted((float(month) - 1, float(gpus)) for gpus, month in (step.split("@") for step in text.split()))
     most = max(gpus for _, gpus in steps)
     return tuple(RampStep(month, gpus / most) for month, gpus in steps), most
-
-
-def _plans(offers: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
-    """Return the rates of each commitment in dollars, by its name."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    rates = offers.filter(pl.col("plan").is_not_null(), pl.col("status") != "declined")
-    for row in rates.iter_rows(named=True):
-        found.setdefault(row["plan"], []).append(row)
-    return {plan: found[plan] for plan in sorted(found)}
-
-
-def _owned(row: dict[str, Any], plans: Mapping[str, list[dict[str, Any]]]) -> Tariff:
-    """Return a commitment; one in dollars at the rates at which its plan is on offer."""
-    rates = plans.get(row["plan"] or "")
-    return _plan_tariff(row, rates) if rates and row["gpus"] is None else _tariff(row)
-
-
-def _plan_tariff(row: dict[str, Any], rates: Sequence[Mapping[str, Any]]) -> Tariff:
-    """Return a commitment in dollars: a dollar costs a dollar, and of each GPU the cheapest machine counts."""
-    prices: dict[tuple[str, str | None], float] = {}
-    for rate in rates:
-        place = (rate["gpu_model"], rate["region"])
-        prices[place] = min(prices.get(place, math.inf), rate["holding_usd_per_gpu_hour"])
-    regions = {region for _, region in prices}
-    return replace(
-        _tariff(row),
-        provider=rates[0]["provider"],
-        gpu_model="any",
-        region=next(iter(regions)) if len(regions) == 1 else None,
-        instance_type=None,
-        holding=1.0,
-        usage=0.0,
-        adders=0.0,
-        salvage=0.0,
-        ramp=(),
-        lot=None,
-        minimum=0.0,
-        maximum=math.inf,
-        owned=row["usd_per_hour"] if "commitment_id" in row else None,
-        rates=tuple(Rate(model, region, usd) for (model, region), usd in sorted(prices.items(), key=str) if usd > 0),
-    )
-
-
-def _tariff(row: Mapping[str, Any]) -> Tariff:
-    owned = "commitment_id" in row
-    overhead = spot_overhead(
-        interruptions=row["mean_hours_between_interruptions"],
-        restart=row["restart_hours"],
-        checkpoint=row["checkpoint_hours"],
-        checkpoint_cost=row["checkpoint_cost_hours"],
-    )
-    price, adders = row["usage_usd_per_gpu_hour"], row["adders_usd_per_gpu_hour"]
-    held = row["purchase_option"] in HELD
-    salvage = (row["salvage_usd_per_gpu_hour"] or 0.0) if held else 0.0
-    start, term = row["start"], row["term_months"]
-    end = row["end"] or (start + timedelta(hours=term * HOURS_PER_MONTH) if start and term else None)
-    gpus = row["gpus"] if owned else None
-    ramp, most = ramp_of(row["ramp"]) if held else ((), 0.0)
-    return Tariff(
-        offer_id=row["commitment_id"] if owned else row["offer_id"],
-        provider=row["provider"],
-        region=row["region"],
-        gpu_model=row["gpu_model"],
-        instance_type=row["instance_type"],
-        purchase_option=row["purchase_option"],
-        status=row["status"],
-        holding=row["holding_usd_per_gpu_hour"] + (adders if held else 0.0) - salvage,
-        usage=(price * overhead if row["purchase_option"] == "spot" else price) + (salvage if held else adders),
-        advertised_usage=price,
-        adders=adders,
-        salvage=salvage,
-        ramp=ramp,
-        upfront_share=row["upfront_share"],
-        term_months=term,
-        start=start,
-        end=end,
-        lot=row["lot_gpus"],
-        minimum=row["min_gpus"] or most,
-        maximum=(most or math.inf) if row["max_gpus"] is None else row["max_gpus"],
-        currency=row["currency"],
-        owned=(math.nan if gpus is None else gpus) if owned else None,
-    )

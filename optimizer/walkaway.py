@@ -8,11 +8,13 @@ from typing import Literal
 import numpy as np
 
 from optimizer.dispatch import spend_of, used_of
+from optimizer.errors import InfeasibleError
 from optimizer.problem import Floats, Problem
-from optimizer.solve import InfeasibleError, Memory, Solution, solve
+from optimizer.solve import Memory, Solution, solve
 
 NEXT_GPU = 1e-3  # GPUs: small enough to stay on the first linear piece of the cost (optimisation notes, section 5)
 FLIP = 1e-3  # the price move that must change the decision
+STEPS = 50
 SAME = 1e-9  # relative difference below which two costs are one
 
 Verdict = Literal["accept", "counter", "decline"]
@@ -62,7 +64,8 @@ def walk_away(
     """Value a quote by (V - V0(q)) / (q · hours).
 
     V is the optimal cost without the quote, V0(q) with q GPUs of it at holding price 0; a two-part quote keeps its
-    usage price. Where the quote names no quantity, q is what is planned or, if that is nothing, one GPU.
+    usage price. Where the quote names no quantity, q is what is planned or, if that is nothing, one GPU. Where a part
+    of the block may be given back, its hours depend on the price: then the highest price is found by Newton's method.
 
     Args:
         problem: the whole problem, the quote in it at its quoted price.
@@ -75,34 +78,73 @@ def walk_away(
     if not problem.hours[tariff]:
         return _priceless(problem, tariff, block, "decline", "no hour of the plan falls into its window")
     planned = float(best.quantities[tariff])
-    without = best if not used_of(best)[tariff] and not planned else _without(problem, tariff, memory)
-    if without is None:
+    lacking = best if _unused(best, tariff) else _solved(without(problem, tariff), memory)
+    if lacking is None:
         return _priceless(problem, tariff, block or planned, "accept", "without it there is no plan at all")
     if not problem.held[tariff]:
-        return _usage_walk_away(problem, tariff, without, memory)
-    first = _first_gpu(problem, tariff, without, memory)
+        return _usage_walk_away(problem, tariff, lacking, memory)
+    first = _first_gpu(problem, tariff, lacking, memory)
     size = block or planned or 1.0
-    free = _solved(problem.with_terms(tariff, pinned=size, holding=0.0), memory)
+    taken = problem.with_terms(tariff, pinned=size)
+    free = _solved(at_price(taken, tariff, 0.0), memory)
     if free is None:
         return _priceless(problem, tariff, size, "decline", "to take it would break a limit")
-    block_hours = size * float(problem.hours[tariff])
-    price = (without.cost - free.cost) / block_hours
-    slack = (without.cost - without.lower_bound) + (free.cost - free.lower_bound)
+    price, found = _highest(taken, tariff, lacking, free, memory)
+    slack = (lacking.cost - lacking.lower_bound) + (found.cost - found.lower_bound)
     return WalkAway(
         tariff=tariff,
         block=size,
         quoted=float(problem.holding[tariff]),
         price=price,
         next_gpu=first,
-        error=slack / block_hours,
-        used=float(used_of(free)[tariff]) / block_hours,
-        displaced=spend_of(without) - spend_of(free),
+        error=slack / hours_paid(found, tariff),
+        used=float(used_of(free)[tariff]) / (size * float(problem.hours[tariff])),
+        displaced=spend_of(lacking) - spend_of(free),
         verdict=verdict_of(float(problem.holding[tariff]), price),
     )
 
 
-def _without(problem: Problem, tariff: int, memory: Memory) -> Solution | None:
-    return _solved(problem.with_terms(tariff, pinned=0.0, maximum=0.0), memory)
+def _highest(taken: Problem, tariff: int, lacking: Solution, free: Solution, memory: Memory) -> tuple[float, Solution]:
+    """Return the price at which the plan with the block costs what the plan without it does, and that plan.
+
+    The cost is concave in the price, with the GPU-hours that are paid as its slope, so a step by what is left over
+    those hours never goes too far. Where they are given, the first step is the last.
+    """
+    price, found = 0.0, free
+    for _ in range(STEPS):
+        price += (lacking.cost - found.cost) / hours_paid(found, tariff)
+        if not taken.riders_of(tariff, same_price=True):
+            break
+        found = solve(at_price(taken, tariff, price), memory)
+        if lacking.cost - found.cost <= SAME * abs(lacking.cost):
+            break
+    return price, found
+
+
+def at_price(problem: Problem, tariff: int, price: float) -> Problem:
+    """Return the problem with another holding price of a quote, and of what costs the same."""
+    for each in (tariff, *problem.riders_of(tariff, same_price=True)):
+        problem = problem.with_terms(each, holding=price)
+    return problem
+
+
+def hours_paid(solution: Solution, tariff: int) -> float:
+    """Return the GPU-hours for which the price of a quote is paid."""
+    same = [tariff, *solution.problem.riders_of(tariff, same_price=True)]
+    return float(solution.quantities[same] @ solution.problem.hours[same])
+
+
+def _unused(best: Solution, tariff: int) -> bool:
+    """Say whether a plan leaves a tariff, and what comes with it, alone."""
+    mine = [tariff, *best.problem.riders_of(tariff)]
+    return not used_of(best)[mine].any() and not best.quantities[mine].any()
+
+
+def without(problem: Problem, tariff: int) -> Problem:
+    """Return the problem without a tariff and what comes with it."""
+    for each in (tariff, *problem.riders_of(tariff)):
+        problem = problem.with_terms(each, pinned=0.0, maximum=0.0)
+    return problem
 
 
 def _solved(problem: Problem, memory: Memory) -> Solution | None:
@@ -147,23 +189,23 @@ def flip(problem: Problem, tariff: int, *, block: float | None, price: float, me
 def _taken(problem: Problem, tariff: int, block: float | None, price: float, memory: Memory) -> bool:
     if block is None:
         return bool(used_of(solve(problem.with_terms(tariff, usage=price), memory))[tariff] > 0)
-    offer = problem.with_terms(tariff, minimum=block, maximum=block, lot=0.0, holding=price, pinned=np.nan)
-    return bool(solve(offer, memory).quantities[tariff] > 0)
+    offer = problem.with_terms(tariff, minimum=block, maximum=block, lot=0.0, pinned=np.nan)
+    return bool(solve(at_price(offer, tariff, price), memory).quantities[tariff] > 0)
 
 
-def _first_gpu(problem: Problem, tariff: int, without: Solution, memory: Memory) -> float | None:
+def _first_gpu(problem: Problem, tariff: int, lacking: Solution, memory: Memory) -> float | None:
     """Return minus the hourly slope of the cost at a pinned thousandth of a GPU at holding price 0; None if forbidden.
 
     What is bought in lots stays as it is in the plan without the quote: a thousandth of a GPU moves no whole lot. A raw
     dual of the plan would do only by luck: where the plan is degenerate it is one of many.
     """
     lots = (problem.lot > 0) | (problem.minimum > 0)
-    near = replace(problem, pinned=np.where(lots & problem.held, without.quantities, problem.pinned))
-    pinned = _solved(near.with_terms(tariff, pinned=NEXT_GPU, holding=0.0), memory)
-    return None if pinned is None else -float(pinned.worth[tariff]) / float(problem.hours[tariff])
+    near = replace(problem, pinned=np.where(lots & problem.held, lacking.quantities, problem.pinned))
+    pinned = _solved(at_price(near.with_terms(tariff, pinned=NEXT_GPU), tariff, 0.0), memory)
+    return None if pinned is None else -float(pinned.worth[tariff]) * NEXT_GPU / hours_paid(pinned, tariff)
 
 
-def _usage_walk_away(problem: Problem, tariff: int, without: Solution, memory: Memory) -> WalkAway:
+def _usage_walk_away(problem: Problem, tariff: int, lacking: Solution, memory: Memory) -> WalkAway:
     """Value pay-as-you-go by the highest usage price at which some of it is still used.
 
     The cost is concave in the price with the hours used as its slope, so stepping from 0 by (V - cost) / hours used
@@ -172,8 +214,8 @@ def _usage_walk_away(problem: Problem, tariff: int, without: Solution, memory: M
     free = priced = solve(problem.with_terms(tariff, usage=0.0), memory)
     price, hours = 0.0, float(used_of(free)[tariff])
     wanted = hours > 0
-    while hours > 0 and without.cost - priced.cost > SAME * abs(without.cost):
-        price += (without.cost - priced.cost) / hours
+    while hours > 0 and lacking.cost - priced.cost > SAME * abs(lacking.cost):
+        price += (lacking.cost - priced.cost) / hours
         priced = solve(problem.with_terms(tariff, usage=price), memory)
         hours = float(used_of(priced)[tariff])
     quoted = float(problem.usage[tariff])
@@ -185,6 +227,6 @@ def _usage_walk_away(problem: Problem, tariff: int, without: Solution, memory: M
         next_gpu=price,
         error=0.0,
         used=1.0 if wanted else 0.0,
-        displaced=spend_of(without) - spend_of(free),
+        displaced=spend_of(lacking) - spend_of(free),
         verdict=verdict_of(quoted, price),
     )

@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 from reference import HELD, MONTH, Plain, plain
 
 from optimizer.demand import WorkloadRule
+from optimizer.ladder import Buying, PriceMove
 from optimizer.limits import parse
 from optimizer.plan import Inputs
-from providers.tables import COMMITMENTS, OFFERS, USAGE, Table, checked
+from providers.columns import Table
+from providers.tables import COMMITMENTS, OFFERS, USAGE, checked
+from tests.optimizer.reference_draws import Wanted, instruments_for, with_instruments
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MODELS = ("A", "B", "C")
@@ -31,6 +34,8 @@ class Case:
     rules: tuple[WorkloadRule, ...] = ()
     limits: dict[str, float] = field(default_factory=dict)
     months: float | None = None
+    ladder_months: float | None = None
+    moves: tuple[PriceMove, ...] = ()
 
     def inputs(self) -> Inputs:
         """Return the case as the optimizer takes it."""
@@ -42,15 +47,18 @@ class Case:
             limits=parse(f"{name}<={_written(name, value)}" for name, value in self.limits.items()),
             months=self.months,
             now=NOW,
+            buying=Buying(ladder_months=self.ladder_months, moves=self.moves),
         )
 
     def plain(self) -> Plain:
         """Return the case as the reference takes it."""
         inputs = self.inputs()
-        return plain(inputs.usage, inputs.offers, inputs.commitments, self.rules, self.limits, self.months, NOW)
+        later = {"ladder_months": self.ladder_months, "moves": self.moves}
+        tables = (inputs.usage, inputs.offers, inputs.commitments)
+        return plain(*tables, self.rules, self.limits, self.months, NOW, **later)
 
     def but(self, **changes: object) -> "Case":
-        """Return the case with other rows, rules, limits or months."""
+        """Return the case with other rows, rules, limits, months or prices to come."""
         return replace(self, **changes)
 
 
@@ -101,10 +109,15 @@ def _written(name: str, value: float) -> str:
 
 
 @st.composite
-def cases(draw, *, quotes: int = 0, quoted: tuple[str, ...] = QUOTED, limited: bool | None = None) -> Case:
-    """Draw a plan to make; with `quotes`, so many of its offers are quotes of these kinds."""
+def cases(
+    draw, *, quotes: int = 0, quoted: tuple[str, ...] = QUOTED, limited: bool | None = None, instruments: Wanted = False
+) -> Case:
+    """Draw a plan to make; with `quotes`, so many of its offers are quotes of these kinds.
+
+    Now and then one of the instruments of `reference_draws` is added; with `instruments`, those named, or a few, are.
+    """
     models = MODELS[: draw(st.integers(1, 3))]
-    hours = draw(st.integers(4, 14))
+    hours = draw(st.integers(4, 7 if instruments else 14))
     months = draw(st.sampled_from([None, 12]))
     unit = timedelta(hours=1) if months is None else timedelta(hours=MONTH)
     span = hours if months is None else 12
@@ -116,9 +129,10 @@ def cases(draw, *, quotes: int = 0, quoted: tuple[str, ...] = QUOTED, limited: b
     commitments = [_commitment(draw, f"c{index}", models, span, unit) for index in range(draw(st.integers(0, 2)))]
     plans = [f"plan{index}" for index in range(draw(st.sampled_from([0, 0, 1, 2])))]
     offers += [row for plan in plans for row in _plan(draw, plan, models)]
-    commitments += [_dollars(draw, plan, span, unit) for plan in plans if draw(st.booleans())]
+    sellers = {row["plan"]: row["provider"] for row in offers if "plan" in row}
+    commitments += [_dollars(draw, plan, sellers[plan], span, unit) for plan in plans if draw(st.booleans())]
     with_limits = draw(st.booleans()) if limited is None else limited
-    return Case(
+    case = Case(
         usage=usage,
         offers=offers,
         commitments=commitments,
@@ -126,6 +140,7 @@ def cases(draw, *, quotes: int = 0, quoted: tuple[str, ...] = QUOTED, limited: b
         limits=_limits(draw) if with_limits else {},
         months=months,
     )
+    return with_instruments(draw, case, instruments_for(draw, instruments, quotes=quotes), NOW)
 
 
 def _usage(draw, models: tuple[str, ...], hours: int) -> list[dict]:
@@ -250,10 +265,10 @@ def _plan(draw, plan: str, models: tuple[str, ...]) -> list[dict]:
     ]
 
 
-def _dollars(draw, plan: str, span: int, unit: timedelta) -> dict:
+def _dollars(draw, plan: str, provider: str, span: int, unit: timedelta) -> dict:
     dates = _dates(draw, span, unit) if draw(st.booleans()) else {}
     spent = {"usd_per_hour": draw(st.sampled_from([0.0, 1.5, 8.0])), "plan": plan, "gpu_model": "any"}
-    row = owned(f"owned-{plan}", 0.0, 0.0, **dates | spent)
+    row = owned(f"owned-{plan}", 0.0, 0.0, provider=provider, **dates | spent)
     return row | {"purchase_option": "savings_plan", "gpus": None}
 
 

@@ -1,23 +1,36 @@
 """The plan's cost, computed a second time: a variable per stream, offer, stretch and hour, and nothing reduced.
 
-It reads the same tables and shares no code with the optimizer. It is written to be read, not to be fast.
+It reads the same tables and shares no code with the optimizer. It is written to be read, not to be fast: the rows mean
+what `reference_rows` says, the program is written in `reference_program` and solved in `reference_milp`.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from functools import cached_property
-from itertools import pairwise
+from itertools import combinations, pairwise
 
-import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csr_array
-
-MONTH = 730
-HELD = {"reserved", "savings_plan", "cud", "capacity_block", "contract", "flex"}
-SCALE = 1e3  # HiGHS ends branch and bound within 1e-6 of the objective: count it in tenths of a cent
+from tests.optimizer.reference_milp import Milp
+from tests.optimizer.reference_needs import Needs
+from tests.optimizer.reference_program import Program
+from tests.optimizer.reference_rows import (
+    HELD,
+    MONTH,
+    SPEND,
+    at_dates,
+    at_tiers,
+    factor,
+    free_money,
+    in_gpus,
+    is_list,
+    later,
+    name_of,
+    runs,
+    spread,
+    whole_ramp,
+    window,
+)
 
 
 @dataclass(frozen=True)
@@ -33,68 +46,6 @@ class Terms:
     holding: float | None = None
     usage: float | None = None
     absent: bool = False
-
-
-@dataclass
-class Milp:
-    """A mixed-integer program that grows by one variable and one row at a time."""
-
-    cost: list[float] = field(default_factory=list)
-    low: list[float] = field(default_factory=list)
-    high: list[float] = field(default_factory=list)
-    whole: list[int] = field(default_factory=list)
-    rows: list[tuple[dict[int, float], float, float]] = field(default_factory=list)
-
-    def variable(self, cost: float, *, low: float = 0.0, high: float = math.inf, whole: bool = False) -> int:
-        self.cost.append(cost)
-        self.low.append(low)
-        self.high.append(high)
-        self.whole.append(int(whole))
-        return len(self.cost) - 1
-
-    def row(self, terms: Mapping[int, float], low: float, high: float) -> None:
-        self.rows.append((dict(terms), low, high))
-
-    def solve(self) -> tuple[float, np.ndarray]:
-        """Return the optimum, and inf where there is none; integers are rounded and the rest solved again."""
-        if not self.cost:
-            fits = all(low <= 0 <= high for _, low, high in self.rows)
-            return (0.0 if fits else math.inf), np.zeros(0)
-        low, high = np.array(self.low), np.array(self.high)
-        whole = np.array(self.whole)
-        found = self._run(low, high, whole)
-        if found is None or not whole.any():
-            return (math.inf, np.zeros(0)) if found is None else found
-        fixed = whole == 1
-        low[fixed] = high[fixed] = np.round(found[1][fixed])
-        exact = self._run(low, high, np.zeros_like(whole))
-        assert exact is not None, "rounding the whole numbers left no solution"
-        return exact
-
-    def _run(self, low: np.ndarray, high: np.ndarray, whole: np.ndarray) -> tuple[float, np.ndarray] | None:
-        for presolve in (True, False):  # HiGHS's presolve now and then gives up, or says infeasible too soon
-            result = milp(
-                np.array(self.cost) * SCALE,
-                integrality=whole,
-                bounds=Bounds(low, high),
-                constraints=self._constraints,
-                options={"mip_rel_gap": 0.0, "presolve": presolve},
-            )
-            if result.status == 0:
-                return float(np.dot(self.cost, result.x)), result.x
-        assert result.status == 2, result.message
-        return None
-
-    @cached_property
-    def _constraints(self) -> list[LinearConstraint]:
-        if not self.rows:
-            return []
-        at = [(index, column) for index, (terms, _, _) in enumerate(self.rows) for column in terms]
-        values = [value for terms, _, _ in self.rows for value in terms.values()]
-        shape = (len(self.rows), len(self.cost))
-        where = np.array(at, dtype=np.int32).reshape(-1, 2)
-        matrix = csr_array((values, (where[:, 0], where[:, 1])), shape=shape)
-        return [LinearConstraint(matrix, [low for _, low, _ in self.rows], [high for _, _, high in self.rows])]
 
 
 @dataclass(frozen=True)
@@ -117,6 +68,8 @@ class Plain:
     months: float | None
     now: datetime
     questions: Mapping[str, Terms] = field(default_factory=dict)
+    ladder_months: float | None = None
+    moves: tuple = ()
 
     def cost(self) -> float:
         """Return the cost of the cheapest plan, inf where there is none."""
@@ -127,10 +80,28 @@ class Plain:
         return replace(self, questions={**self.questions, **questions})
 
     def solved(self) -> tuple[float, dict[str, float]]:
-        """Return the cost, and the GPUs held of each offer and commitment."""
-        program, held = self.program()
-        cost, values = program.solve()
-        return cost, {name: float(values[column]) for name, column in held.items()} if len(values) else {}
+        """Return the cost of the best plan, and what it holds, by name: GPUs, or dollars an hour.
+
+        What can be left at a sliver to be paid for its overage or burst only is not named: how little is no answer.
+        """
+        return min((self._solved(taken) for taken in self._choices()), key=lambda found: found[0])
+
+    def program(self, taken: tuple[str, ...] = ()) -> tuple[Milp, dict[str, int]]:
+        """Return the program in which just these sums to spend are taken, and the column of what is held, by name."""
+        written = Program(self, taken)
+        return written.milp, written.columns
+
+    def _solved(self, taken: tuple[str, ...]) -> tuple[float, dict[str, float]]:
+        written = Program(self, taken)
+        cost, values = written.milp.solve()
+        named = {name: at for name, at in written.columns.items() if name not in written.holdings.slivers}
+        return cost, {name: float(values[column]) for name, column in named.items()} if len(values) else {}
+
+    def _choices(self) -> Iterator[tuple[str, ...]]:
+        """Return every subset of the sums to spend that a plan may agree to."""
+        free = [name_of(row) for row in self.spends if not self.in_any_case(row)]
+        for count in range(len(free) + 1):
+            yield from combinations(free, count)
 
     # The time that is planned
 
@@ -144,18 +115,24 @@ class Plain:
     def end(self) -> datetime:
         if self.months is None:
             return self.hours[-1] + timedelta(hours=1)
-        return self.begin() + timedelta(hours=self.months * MONTH)
+        return later(self.begin(), self.months)
 
     @cached_property
     def stretches(self) -> list[Stretch]:
         if self.months is None:
             return [Stretch(None, 1.0)]
-        rows = [*self.available, *(terms for _, terms, _ in self.dollars)]
-        seen = [time for row in rows for time in (*window(self.begun(row)), *(at for at, _ in self.ramp(row)))]
+        rows = [*self.available, *(terms for _, terms, _ in self.dollars), *self.spends]
+        seen = [time for row in rows for time in (*window(self.begun(row)), self.exit(row), *dict(self.ramp(row)))]
+        seen += [later(self.begin(), move.from_month) for move in self.moves]
         times = {time for time in seen if time and self.begin() < time < self.end()}
         cuts = [self.begin(), *sorted(times), self.end()]
         count = len(self.hours)
         return [Stretch(a, (b - a).total_seconds() / 3600 / count) for a, b in pairwise(cuts)]
+
+    @cached_property
+    def slots(self) -> list[tuple[datetime, datetime, float]]:
+        """Return every hour of the history in every stretch: the hour, when it is, and how often it counts."""
+        return [(hour, stretch.begins or hour, stretch.weight) for stretch in self.stretches for hour in self.hours]
 
     def ramp(self, row: dict) -> list[tuple[datetime, float]]:
         """Return from when on which share of an offer's GPUs is there; empty where all always are."""
@@ -163,11 +140,17 @@ class Plain:
             return []
         steps = sorted((int(month), float(gpus)) for gpus, month in (step.split("@") for step in row["ramp"].split()))
         begin, most = self.begun(row)["start"], max(gpus for _, gpus in steps)
-        return [(begin + timedelta(hours=(month - 1) * MONTH), gpus / most) for month, gpus in steps]
+        return [(later(begin, month - 1), gpus / most) for month, gpus in steps]
+
+    def exit(self, row: dict) -> datetime | None:
+        """Return from when on a part may be given back, None where none may."""
+        if not row["exit_after_months"] or row["purchase_option"] not in HELD or not in_gpus(row):
+            return None
+        return later(self.begun(row)["start"], row["exit_after_months"])
 
     def begun(self, row: dict) -> dict:
-        """Let an offer with a ramp and no start begin with the plan; it ends where it says, or never."""
-        if not row.get("ramp") or row["start"] is not None:
+        """Let an offer with a ramp or exit and no start begin with the plan; it ends where it says, or never."""
+        if not (row.get("ramp") or row["exit_after_months"]) or row["start"] is not None:
             return row
         return row | {"start": self.begin(), "end": row["end"] or datetime.max.replace(tzinfo=self.begin().tzinfo)}
 
@@ -180,41 +163,52 @@ class Plain:
 
     def in_force(self, row: dict) -> float:
         """Return the hours of the horizon in which an offer runs."""
-        return sum(
-            stretch.weight * self.there(row, stretch.begins or hour)
-            for stretch in self.stretches
-            for hour in self.hours
-        )
+        return sum(weight * self.there(row, when) for _, when, weight in self.slots)
 
     def hours_in_force(self, name: str) -> float:
-        return self.in_force(next(row for row in (*self.offers, *self.commitments) if name_of(row) == name))
+        return self.in_force(next(row for row in (*self.on_offer, *self.commitments) if name_of(row) == name))
 
     # What is on offer
 
     @cached_property
+    def on_offer(self) -> list[dict]:
+        """Return each offer once for each date and tier at which it can be bought, at the list price of the date."""
+        return [
+            tier | {"holding_usd_per_gpu_hour": tier["holding_usd_per_gpu_hour"] * self._moved(tier)}
+            for row in self.offers
+            for dated in at_dates(whole_ramp(row), self.begin(), self._dates())
+            for tier in at_tiers(dated)
+        ]
+
+    def _dates(self) -> list[float]:
+        if self.months is None or self.ladder_months is None:
+            return []
+        return [index * self.ladder_months for index in range(math.ceil(self.months / self.ladder_months))]
+
+    def _moved(self, row: dict) -> float:
+        """Return what the moves make of a holding price: what has a start of its own is bought at the begin."""
+        if row["plan"] is not None or row["purchase_option"] not in HELD:
+            return 1.0
+        return factor(self.moves, row, self.begin(), row.get("bought", self.begin()))
+
+    @cached_property
     def available(self) -> list[dict]:
-        """Return offers and commitments that the plan may or must use."""
+        """Return offers and commitments of GPUs that the plan may or must use."""
         longest = self.limits.get("term", math.inf)
         offers = [
-            row
-            for row in self.offers
-            if row["plan"] is None and (row["purchase_option"] not in HELD or (row["term_months"] or 0) <= longest)
+            row for row in self.on_offer if row["purchase_option"] not in HELD or (row["term_months"] or 0) <= longest
         ]
         return [
             row
             for row in (*self.commitments, *offers)
-            if row["status"] != "declined"
-            and row["purchase_option"] != "spend_floor"
-            and not self.asked_of(row).absent
-            and not _free_money(row)
-            and ("commitment_id" not in row or row["gpus"] is not None)
+            if row["status"] != "declined" and in_gpus(row) and not self.asked_of(row).absent and not free_money(row)
         ]
 
     @cached_property
     def dollars(self) -> list[tuple[str, dict, list[dict]]]:
         """Return commitments in dollars an hour, on offer or owned: name, terms, and the rows of their rates."""
         rates: dict[str, list[dict]] = {}
-        for row in self.offers:
+        for row in self.on_offer:
             if row["plan"] is not None and row["status"] != "declined":
                 rates.setdefault(row["plan"], []).append(row)
         longest = self.limits.get("term", math.inf)
@@ -222,17 +216,43 @@ class Plain:
         owned = [row for row in self.commitments if row["gpus"] is None and row["plan"] in rates]
         return [*offered, *((row["commitment_id"], row, rates[row["plan"]]) for row in owned)]
 
+    @cached_property
+    def spends(self) -> list[dict]:
+        """Return the sums to spend that the plan may or must agree to."""
+        rows = [row for row in (*self.commitments, *self.offers) if row["purchase_option"] in SPEND]
+        return [row for row in rows if row["status"] != "declined" and not self.asked_of(row).absent]
+
+    def in_any_case(self, row: dict) -> bool:
+        return "commitment_id" in row or row["status"] == "accepted"
+
+    def to_spend(self, row: dict) -> float:
+        """Return the part of a sum to spend that falls into the horizon, in dollars."""
+        start, end = window(row)
+        dated = (end - start).total_seconds() / 3600 if start and end else None
+        term = row["term_months"] * MONTH if row["term_months"] else dated or self.needs.horizon_hours
+        within = sum(weight for _, when, weight in self.slots if runs(row, when))
+        whole = row["usd_per_hour"] * term if row["spend_usd"] is None else row["spend_usd"]
+        return whole * min(within / term, 1.0)
+
+    def discount(self, row: dict, floors: list[dict]) -> float:
+        """Return what floors make of a list price: each counts that runs as long as the plan."""
+        if not is_list(row):
+            return 1.0
+        taken = [
+            floor
+            for floor in floors
+            if floor["purchase_option"] == "spend_floor"
+            and floor["provider"] == row["provider"]
+            and all(runs(floor, when) for _, when, _ in self.slots)
+        ]
+        return math.prod(1 - floor["discount_share"] for floor in taken)
+
     def asked_of(self, row: dict) -> Terms:
         return self.questions.get(name_of(row), Terms())
-
-    def holding(self, row: dict) -> float:
-        asked = self.asked_of(row).holding
-        return row["holding_usd_per_gpu_hour"] + row["adders_usd_per_gpu_hour"] if asked is None else asked
 
     def upfront(self, row: dict) -> float:
         """Return the dollars paid at the start for one GPU."""
         start, end = self.begun(row)["start"], window(row)[1]
-        horizon = sum(stretch.weight for stretch in self.stretches) * len(self.hours)
         term = row["term_months"] * MONTH if row["term_months"] else None
         dated = (end - start).total_seconds() / 3600 if start and end else None
         whole, steps = term or dated, self.ramp(row)
@@ -240,263 +260,27 @@ class Plain:
             edges = [*((at - start).total_seconds() / 3600 for at, _ in steps), whole]
             spans = [max(min(b, whole) - min(a, whole), 0.0) for a, b in pairwise(edges)]
             whole = sum(share * span for (_, share), span in zip(steps, spans, strict=True))
-        return row["upfront_share"] * row["holding_usd_per_gpu_hour"] * (whole or horizon)
-
-    # What is needed
+        return row["upfront_share"] * row["holding_usd_per_gpu_hour"] * (whole or self.needs.horizon_hours)
 
     @cached_property
-    def streams(self) -> dict[tuple, dict[datetime, float]]:
-        """Return the demand of each stream (workload, GPU model, bound provider, bound region) by the hour."""
-        found: dict[tuple, dict[datetime, float]] = {}
-        for row in self.usage:
-            stays = self.said(row["workload"], "movable") is False
-            place = (row["provider"], row["region"]) if stays else (None, None)
-            needs = found.setdefault((row["workload"], row["gpu_model"], *place), {})
-            for hour, gpus in spread(row):
-                needs[hour] = needs.get(hour, 0.0) + gpus
-        return found
-
-    def said(self, workload: str, what: str) -> object:
-        """Return what the last rule that matches a workload says, None where none does."""
-        words = [getattr(rule, what) for rule in self.rules if fnmatchcase(workload, rule.pattern)]
-        return next((word for word in reversed(words) if word is not None), None)
-
-    def interruptible(self, stream: tuple) -> bool:
-        told = self.said(stream[0], "interruptible")
-        rows = [row for row in self.usage if (row["workload"], row["gpu_model"]) == stream[:2]]
-        return all(row["interruptible"] is True for row in rows) if told is None else bool(told)
-
-    def rate(self, stream: tuple, row: dict) -> float:
-        """Return how much of a stream one GPU-hour of an offer serves, 0 where it may not."""
-        workload, model, provider, region = stream
-        providers = (provider,) if provider else self.said(workload, "providers")
-        regions = (region,) if region else self.said(workload, "regions")
-        if row["purchase_option"] == "spot" and not self.interruptible(stream):
-            return 0.0
-        if providers is not None and row["provider"] not in providers:
-            return 0.0
-        here = row["region"]
-        if regions is not None and here and not any(fnmatchcase(here, pattern) for pattern in regions):
-            return 0.0
-        if row["gpu_model"] == model:
-            return 1.0
-        ratios = [rule.runs_on for rule in self.rules if fnmatchcase(workload, rule.pattern)]
-        return next((r[row["gpu_model"]] for r in reversed(ratios) if row["gpu_model"] in r), 0.0)
-
-    # The program
-
-    def program(self) -> tuple[Milp, dict[str, int]]:
-        program = Milp()
-        rows = self.available
-        rates = {(stream, name_of(row)): self.rate(stream, row) for stream in self.streams for row in rows}
-        held = {name_of(row): self._quantity(program, row) for row in rows if row["purchase_option"] in HELD}
-        spending = {name: self._dollars(program, name, terms) for name, terms, _ in self.dollars}
-        spot: dict[int, float] = {}
-        shares: dict[str, dict[int, float]] = {}
-        demanded = 0.0
-        for stretch in self.stretches:
-            for hour in self.hours:
-                running = [row for row in rows if self.there(row, stretch.begins or hour)]
-                spent: dict[str, dict[int, float]] = {
-                    name: {} for name, terms, _ in self.dollars if runs(terms, stretch.begins or hour)
-                }
-                drawn: dict[str, list[int]] = {name_of(row): [] for row in running}
-                for stream, needs in self.streams.items():
-                    need = needs.get(hour, 0.0)
-                    demanded += need * stretch.weight
-                    serving: dict[int, float] = {}
-                    for row in running:
-                        rate = rates[stream, name_of(row)]
-                        if rate == 0:
-                            continue
-                        x = program.variable(stretch.weight * self.paid(row))
-                        serving[x] = rate
-                        drawn[name_of(row)].append(x)
-                        if row["purchase_option"] == "spot":
-                            spot[x] = rate * stretch.weight
-                        shares.setdefault(row["provider"], {})[x] = rate * stretch.weight
-                    for row, x in self._at_rates(program, stream, spent):
-                        serving[x] = self.rate(stream, row)
-                        shares.setdefault(row["provider"], {})[x] = serving[x] * stretch.weight
-                    program.row(serving, need, need)
-                for name, drawn_dollars in spent.items():
-                    program.row(drawn_dollars | {spending[name]: -1.0}, -math.inf, 0.0)
-                for row in running:
-                    share = self.there(row, stretch.begins or hour)
-                    self._capacity(program, row, drawn[name_of(row)], held.get(name_of(row)), (stretch.weight, share))
-        self._limits(program, rows, held, spot, shares, demanded, spending)
-        return program, held | spending
-
-    def paid(self, row: dict) -> float:
-        asked = self.asked_of(row).usage
-        price = row["usage_usd_per_gpu_hour"] if asked is None else asked
-        price = price * overhead(row) if row["purchase_option"] == "spot" and asked is None else price
-        goes = row["purchase_option"] not in HELD and asked is None
-        return price + row["adders_usd_per_gpu_hour"] if goes else price
-
-    def _at_rates(self, program: Milp, stream: tuple, spent: dict[str, dict[int, float]]) -> list[tuple[dict, int]]:
-        """Let a stream be served for one hour at every rate of every commitment in dollars that runs."""
-        found = []
-        for name, _, rates in self.dollars:
-            for row in rates:
-                if name in spent and self.rate(stream, row):
-                    x = program.variable(0.0)
-                    spent[name][x] = row["holding_usd_per_gpu_hour"]
-                    found.append((row, x))
-        return found
-
-    def _dollars(self, program: Milp, name: str, terms: dict) -> int:
-        """Add the dollars an hour of one commitment: each costs a dollar in every hour in which it runs."""
-        fixed = terms.get("usd_per_hour")
-        fixed = self.questions.get(name, Terms()).quantity if fixed is None else fixed
-        low, high = (0.0, math.inf) if fixed is None else (fixed, fixed)
-        return program.variable(self.in_force(terms), low=low, high=high)
-
-    def _quantity(self, program: Milp, row: dict) -> int:
-        """Add the GPUs held of one offer, with its lots, minimum and maximum."""
-        price = self.holding(row) * self.in_force(row)
-        asked = self.asked_of(row)
-        fixed = asked.quantity
-        if fixed is None and "commitment_id" in row:
-            fixed = row["gpus"]
-        if fixed is None and asked.all_or_nothing is None and row["status"] == "accepted":
-            fixed = block(row)
-        if fixed is not None:
-            return program.variable(price, low=fixed, high=fixed)
-        if asked.all_or_nothing is not None:
-            quantity = program.variable(price)
-            taken = program.variable(0.0, high=1.0, whole=True)
-            program.row({quantity: 1.0, taken: -asked.all_or_nothing}, 0.0, 0.0)
-            return quantity
-        most = math.inf if row["max_gpus"] is None else row["max_gpus"]
-        quantity = program.variable(price, high=most)
-        if row["lot_gpus"]:
-            lots = program.variable(0.0, high=math.ceil(self._plenty(row) / row["lot_gpus"]), whole=True)
-            program.row({quantity: 1.0, lots: -row["lot_gpus"]}, 0.0, 0.0)
-        if row["min_gpus"] > 0:
-            taken = program.variable(0.0, high=1.0, whole=True)
-            program.row({quantity: 1.0, taken: -row["min_gpus"]}, 0.0, math.inf)
-            program.row({quantity: 1.0, taken: -self._plenty(row)}, -math.inf, 0.0)
-        return quantity
-
-    def _plenty(self, row: dict) -> float:
-        """Return more GPUs of an offer than all demand at once could use."""
-        rates = [rate for stream in self.streams if (rate := self.rate(stream, row)) > 0]
-        demand = [sum(needs.get(hour, 0.0) for needs in self.streams.values()) for hour in self.hours]
-        least = min([1.0, *(share for _, share in self.ramp(row) if share)])
-        return max(demand) / min([1.0, *rates]) / least + row["min_gpus"] + (row["lot_gpus"] or 0.0)
-
-    def _capacity(self, program: Milp, row: dict, drawn: list[int], quantity: int | None, at: tuple) -> None:
-        """In one hour, use no more than is there or may be used at once; what is left is resold if it can be."""
-        used, (weight, share) = dict.fromkeys(drawn, 1.0), at
-        if quantity is not None and row["salvage_usd_per_gpu_hour"]:
-            resold = program.variable(-row["salvage_usd_per_gpu_hour"] * weight)
-            program.row(used | {resold: 1.0, quantity: -share}, 0.0, 0.0)
-        elif quantity is not None:
-            program.row(used | {quantity: -share}, -math.inf, 0.0)
-        elif row["max_gpus"] is not None:
-            program.row(used, -math.inf, row["max_gpus"])
-
-    def _limits(
-        self,
-        program: Milp,
-        rows: Iterable[dict],
-        held: Mapping[str, int],
-        spot: dict[int, float],
-        shares: Mapping[str, dict[int, float]],
-        demanded: float,
-        spending: Mapping[str, int],
-    ) -> None:
-        hours = {held[name_of(row)]: self.in_force(row) for row in rows if name_of(row) in held}
-        cash = {
-            held[name_of(row)]: self.upfront(row) for row in rows if name_of(row) in held and "commitment_id" not in row
-        }
-        for name, terms, rates in self.dollars:
-            # As many GPUs as a dollar could be for anybody.
-            most_gpus = max(
-                self.rate(one, row) / row["holding_usd_per_gpu_hour"] for one in self.streams for row in rates
-            )
-            hours[spending[name]] = self.in_force(terms) * most_gpus
-            if "commitment_id" not in terms:
-                cash[spending[name]] = self.upfront(terms | {"holding_usd_per_gpu_hour": 1.0})
-        for name, most in self.limits.items():
-            if name == "spot":
-                program.row(spot, -math.inf, most * demanded)
-            elif name == "committed":
-                program.row(hours, -math.inf, most * demanded)
-            elif name == "upfront":
-                program.row(cash, -math.inf, most)
-            elif name.startswith("provider."):
-                program.row(shares.get(name.removeprefix("provider."), {}), -math.inf, most * demanded)
+    def needs(self) -> Needs:
+        return Needs(self.usage, self.rules, self.slots)
 
 
-def _free_money(row: dict) -> bool:
-    """Return whether what is held could be resold for more than it costs."""
-    price = row["holding_usd_per_gpu_hour"] + row["adders_usd_per_gpu_hour"]
-    return row["purchase_option"] in HELD and (row["salvage_usd_per_gpu_hour"] or 0.0) > price
-
-
-def name_of(row: dict) -> str:
-    return row["commitment_id"] if "commitment_id" in row else row["offer_id"]
-
-
-def spread(row: dict) -> list[tuple[datetime, float]]:
-    """Return the hours that a row of usage stands for, and its GPUs in each."""
-    if row["granularity"] == "day":
-        return [(row["hour"] + timedelta(hours=hour), row["gpu_hours"] / 24) for hour in range(24)]
-    return [(row["hour"], row["gpu_hours"])]
-
-
-def window(row: dict) -> tuple[datetime | None, datetime | None]:
-    """Return from when until when an offer serves; an end that is not given follows from start and term."""
-    start, end = row["start"], row["end"]
-    if end is None and start is not None and row["term_months"] is not None:
-        end = start + timedelta(hours=row["term_months"] * MONTH)
-    return start, end
-
-
-def runs(row: dict, time: datetime) -> bool:
-    start, end = window(row)
-    return (start is None or start <= time) and (end is None or time < end)
-
-
-def block(row: dict) -> float | None:
-    """Return the GPUs that a vendor is talking about: its minimum in whole lots, else one lot, else all there is."""
-    lot = row["lot_gpus"]
-    if row["min_gpus"] > 0:
-        return math.ceil(row["min_gpus"] / lot) * lot if lot else row["min_gpus"]
-    return lot if lot is not None and lot > 1 else row["max_gpus"]
-
-
-def overhead(row: dict) -> float:
-    """Return hours of spot that are paid for one useful hour: 1 + δ/τ + (τ/2 + r)/M."""
-    tau, between = row["checkpoint_hours"], row["mean_hours_between_interruptions"]
-    saving = row["checkpoint_cost_hours"] / tau if tau else 0.0
-    losing = ((tau or 0.0) / 2 + row["restart_hours"]) / between if between else 0.0
-    return 1 + saving + losing
-
-
-def _whole_ramp(row: dict) -> dict:
-    """Let a ramp that names no other quantity be bought whole or not at all."""
-    if not row["ramp"] or row["purchase_option"] not in HELD:
-        return row
-    most = max(float(step.split("@")[0]) for step in row["ramp"].split())
-    return row | {"min_gpus": row["min_gpus"] or most, "max_gpus": most if row["max_gpus"] is None else row["max_gpus"]}
-
-
-def plain_cost(usage, offers, commitments, rules, limits, months, now) -> float:
+def plain_cost(usage, offers, commitments, rules, limits, months, now, **more) -> float:
     """Return the cost of the cheapest plan for checked tables, inf where there is none."""
-    return plain(usage, offers, commitments, rules, limits, months, now).cost()
+    return plain(usage, offers, commitments, rules, limits, months, now, **more).cost()
 
 
-def plain(usage, offers, commitments, rules, limits, months, now) -> Plain:
-    """State a plan from checked tables."""
+def plain(usage, offers, commitments, rules, limits, months, now, **more) -> Plain:
+    """State a plan from checked tables; `more` is ladder_months and moves."""
     return Plain(
         usage=usage.to_dicts(),
-        offers=[_whole_ramp(row) for row in offers.to_dicts()],
+        offers=offers.to_dicts(),
         commitments=[] if commitments is None else commitments.to_dicts(),
         rules=tuple(rules),
         limits=limits,
         months=months,
         now=now,
+        **more,
     )

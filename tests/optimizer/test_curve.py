@@ -9,8 +9,8 @@ from instances import Case, cases, offer, series
 from reference import Terms
 
 from optimizer.curve import demand_curve, vendor_value
+from optimizer.errors import InfeasibleError
 from optimizer.plan import plan_of, stated_of
-from optimizer.solve import InfeasibleError
 
 ORACLE = (40, 40, 40, 60, 80, 100, 100, 60)
 

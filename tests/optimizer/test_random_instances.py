@@ -11,8 +11,9 @@ from reference import Terms
 
 from optimizer.demand import WorkloadRule
 from optimizer.dispatch import dispatch_of
+from optimizer.errors import InfeasibleError
 from optimizer.plan import Plan, Stated, plan_of, solved, stated_of
-from optimizer.solve import InfeasibleError, Memory, Solution
+from optimizer.solve import Memory, Solution
 
 RELATIVE = 1e-7
 DUST = 1e-6
@@ -171,9 +172,9 @@ def check_hours(stated: Stated, solved_part: object) -> None:
         drawn = solved_part.served[part.pair_supply == supply].sum(axis=0)
         if problem.held[tariffs[0]]:
             mine = part.supply_of == supply
-            room = solved_part.quantities[mine] @ part.running[mine]
+            room = solved_part.quantities[mine] @ part.calendar[mine][:, part.stretch]
         else:
-            room = part.payg_cap[supply]
+            room = part.payg_cap[supply][part.stretch]
         assert (drawn <= room + DUST).all()
 
 
@@ -210,6 +211,7 @@ def check_money(plan: Plan) -> None:
     """Every dollar of the plan is in the mix, or in a commitment that nobody uses."""
     idle = sum(row.cost for row in (*plan.purchases, *plan.commitments) if row.utilization == 0)
     mixed = sum(row.cost for row in plan.mix)
-    assert mixed + idle == pytest.approx(plan.summary.cost, rel=1e-7, abs=1e-5)
+    spent = sum(row.cost for row in plan.floors)
+    assert mixed + idle + spent == pytest.approx(plan.summary.cost, rel=1e-7, abs=1e-5)
     existing = sum(row.cost for row in plan.commitments)  # none of them is paid by use
     assert plan.summary.existing_commitment_cost == pytest.approx(existing, abs=1e-6)

@@ -12,7 +12,7 @@ from optimizer.reduce import useful_pairs
 
 
 def dropped_by_any(problem):
-    """Return the pairs that no always-available cheaper way makes useless, every way looked at by itself."""
+    """Return the pairs that no cheaper way, there whenever they are, makes useless, every way looked at by itself."""
     limits, unit, endless = problem.limits, problem.unit_price, problem.endless
     keep = problem.rates > 0
     for stream, tariff in np.argwhere(problem.rates > 0):
@@ -22,7 +22,8 @@ def dropped_by_any(problem):
             harder = np.isfinite(limits.spot) and problem.spot[cheap] and not problem.spot[tariff]
             limited = problem.provider[cheap] in limits.providers
             harder |= limited and problem.provider[cheap] != problem.provider[tariff]
-            if cheap != tariff and not harder and (price < other or tie):
+            covered = not (problem.open[tariff] & ~problem.open[cheap]).any()
+            if cheap != tariff and covered and not harder and (price < other or tie):
                 keep[stream, tariff] = False
     return keep
 

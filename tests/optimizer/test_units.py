@@ -7,10 +7,11 @@ import pytest
 from instances import NOW, Case, hour, offer, owned, series, table
 
 from optimizer.demand import Horizon, WorkloadRule
+from optimizer.errors import InfeasibleError
 from optimizer.limits import LimitError, Limits, parse
 from optimizer.plan import Plan, plan_of
-from optimizer.solve import InfeasibleError
-from optimizer.tariffs import spot_overhead, tariffs_of
+from optimizer.tariffs import spot_overhead
+from optimizer.terms import tariffs_of
 from providers.tables import OFFERS
 
 ORACLE = (40, 40, 40, 60, 80, 100, 100, 60)
@@ -115,7 +116,7 @@ def test_what_is_left_out_is_said():
         offer("over", "reserved", 2.0, end=NOW, term_months=1.0),
         offer("late", "reserved", 2.0, start=NOW + 12 * MONTH, term_months=1.0),
         offer("long", "reserved", 2.0, start=None, term_months=36.0),
-        offer("floor", "spend_floor", 2.0, term_months=1.0),
+        offer("floor", "spend_floor", 0.0, term_months=1.0, spend_usd=100.0, status="declined"),
         offer("kept", "reserved", 2.0, end=NOW + timedelta(hours=1), term_months=12.0),
     ]
     kept, found = tariffs_of(table(rows, OFFERS), None, horizon=horizon, limits=Limits(term_months=12))
