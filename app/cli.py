@@ -15,8 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = {
+    "approve": "Approve a plan, for later ones to be compared with.",
     "backtest": "Try rules for buying on the past, and see what came after.",
+    "completion": "Print what makes a shell complete this command.",
     "demo": "Write a fictional month as the exports of every cloud.",
+    "diff": "Explain what changed between two plans, and why.",
+    "doctor": "Say what this installation has and finds.",
+    "export": "Write a plan as a document: Markdown, HTML, workbook, CSV, FOCUS, orders.",
     "fetch": "Refresh prices and commitments from every provider.",
     "open": "Open the terminal UI on given files.",
     "plan": "Plan what to buy, from usage and offers.",

@@ -50,7 +50,7 @@ KNOWN = (
     ("providers.tables", "InputError", ExitCode.UNREADABLE),
     ("providers.quotes", "QuoteError", ExitCode.USAGE),
     ("optimizer.limits", "LimitError", ExitCode.USAGE),
-    ("optimizer.solve", "InfeasibleError", ExitCode.INFEASIBLE),
+    ("optimizer.errors", "InfeasibleError", ExitCode.INFEASIBLE),
 )
 
 

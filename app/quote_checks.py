@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from providers.offers import HIGHEST, LOWEST
-from providers.tables import Diagnostic
+from providers.tables import SPEND, Diagnostic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-NOT_PLANNED = {
-    "overage_usd_per_gpu_hour": "overage rate", "burst_gpus": "burst option",
-    "egress_usd_per_gb": "egress price", "price_protection": "price protection",
-}  # fmt: skip
+NOT_PLANNED = {"egress_usd_per_gb": "egress price", "price_protection": "price protection"}
 """Terms that are kept with an offer, and do not change the plan yet."""
 
 
@@ -62,7 +59,7 @@ def _converted(row: Mapping[str, object]) -> list[Diagnostic]:
 def _odd(row: Mapping[str, object], usual: Mapping[str, float]) -> list[Diagnostic]:
     price = float(row["holding_usd_per_gpu_hour"]) + float(row["usage_usd_per_gpu_hour"])  # type: ignore[arg-type]
     known = usual.get(str(row["gpu_model"]))
-    if known is None or LOWEST * known <= price <= HIGHEST * known:
+    if known is None or row["purchase_option"] in SPEND or LOWEST * known <= price <= HIGHEST * known:
         return []
     message = f"{row['offer_id']} asks {price:,.4g} per GPU-hour, where {row['gpu_model']} usually costs {known:,.4g}"
     hint = "if that is the price of a node, write 29.52/node-h and 8/node"

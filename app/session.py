@@ -9,6 +9,7 @@ from app.diagnostics import UsageError
 from app.solver import Solver
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from optimizer.backtest import Backtest
@@ -23,7 +24,8 @@ class Request:
     """What somebody asks to plan from; `now` is the time at which the plan begins.
 
     usage, offers, commitments: files. offer: quotes as typed. limit: caps as typed. config: the settings file.
-    workspace: the folder of fetched prices.
+    workspace: the folder of fetched prices. forecast, growth, ladder, capital: what is expected of the time to come, as
+    typed. commit_idle: whether GPUs that nobody asked for are planned for too.
     """
 
     now: datetime
@@ -35,6 +37,11 @@ class Request:
     horizon: str | None = None
     config: str | None = None
     workspace: str | None = None
+    forecast: str | None = None
+    growth: str | None = None
+    ladder: str | None = None
+    capital: str | None = None
+    commit_idle: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +60,7 @@ class Session:
     """Everything a plan follows from, where it came from, and what was found on the way.
 
     horizon: as it was asked for. config: the settings file, None where there is none. demo: whether the usage is the
-    bundled one. currency: of every amount.
+    bundled one. currency: of every amount. outlook: what is asked of the time to come, as text; empty where nothing is.
     """
 
     inputs: Inputs
@@ -65,6 +72,7 @@ class Session:
     demo: bool
     currency: str
     diagnostics: tuple[Diagnostic, ...]
+    outlook: Mapping[str, str] = field(default_factory=dict)
     solver: Solver = field(default_factory=Solver, compare=False, repr=False)
 
     def with_price(self, offer_id: str, *, holding: float | None = None, usage: float | None = None) -> Session:
@@ -97,8 +105,14 @@ class Session:
 
         Raises:
             InfeasibleError: with the workloads, hours and limits in conflict.
+            UsageError: a forecast or a planned change cannot be made.
         """
-        return self.solver.plan(self.inputs)
+        from providers.tables import InputError
+
+        try:
+            return self.solver.plan(self.inputs)
+        except InputError as error:
+            raise UsageError(str(error)) from None
 
     def proofs(self, plan: Plan) -> tuple[Flip | None, ...]:
         """Re-solve each quote just below and just above its walk-away price; None where it is worth nothing."""
@@ -113,10 +127,14 @@ class Session:
 
         Raises:
             InfeasibleError: even hindsight finds no plan.
-            UsageError: the history is too short for two parts.
+            UsageError: the history is too short for two parts, or a forecast cannot be made.
         """
+        from providers.tables import InputError
+
         try:
             return self.solver.backtest(self.inputs, train=train)
+        except InputError as error:
+            raise UsageError(str(error)) from None
         except ValueError as error:
             raise UsageError(f"--train: {error}; give a longer history, or another share") from None
 

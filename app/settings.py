@@ -6,88 +6,37 @@ import hashlib
 import re
 import tomllib
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from app.diagnostics import UsageError
+from app.future import LONGEST_MONTHS, Outlook, PriceStep, outlook_of, price_steps
+from app.gate_rules import Rules
+from app.gate_tables import GatesTable
+from app.gate_tables import rules_of as gates_of
+from app.setting_tables import FetchTable, LimitsTable, PlanTable, Rate, SourcesTable, Tables, check_names, table_of
+from app.workload_rules import Reading, prices_per_gb, rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from optimizer.demand import WorkloadRule
+    from optimizer.edits import Change
+    from optimizer.streams import WorkloadRule
     from providers.tables import Diagnostic
 
+__all__ = ["LONGEST_MONTHS", "NAME", "FetchTable", "Settings", "find", "horizon", "read", "schema"]
+
 NAME = "tranche.toml"
-LONGEST_MONTHS = 600
-Ratio = Annotated[float, msgspec.Meta(gt=0, description="demand that one GPU-hour of this model serves")]
-Rate = Annotated[float, msgspec.Meta(gt=0, description="USD for one unit of this currency")]
-Amount = str | float
-T = TypeVar("T")
-
-
-class PlanTable(msgspec.Struct, forbid_unknown_fields=True):
-    """What to plan for: horizon is 12mo, 1y and so on, or history for exactly the hours of the usage."""
-
-    horizon: str = "12mo"
-
-
-class LimitsTable(msgspec.Struct, forbid_unknown_fields=True):
-    """Caps on a plan: shares such as 40%, amounts such as 2M, terms such as 12mo."""
-
-    spot: Amount | None = None
-    committed: Amount | None = None
-    upfront: Amount | None = None
-    term: str | None = None
-    provider: dict[str, Amount] = {}
-
-
-class WorkloadTable(msgspec.Struct, forbid_unknown_fields=True):
-    """What holds for the workloads that a glob matches; of two globs that match, the later wins."""
-
-    interruptible: bool | None = None
-    movable: bool | None = None
-    providers: tuple[str, ...] | None = None
-    regions: tuple[str, ...] | None = None
-    runs_on: dict[str, Ratio] = {}
-
-
-class SourcesTable(msgspec.Struct, forbid_unknown_fields=True):
-    """Where usage is read from when none is named: the sources of `tranche usage`."""
-
-    usage: tuple[str, ...] = ()
-
-
-class FetchTable(msgspec.Struct, forbid_unknown_fields=True):
-    """What `tranche fetch` refreshes: feeds (all), regions as globs (all), and other addresses to ask, by feed."""
-
-    feeds: tuple[str, ...] = ()
-    regions: tuple[str, ...] = ()
-    urls: dict[str, str] = {}
-    workspace: str | None = None
-
-
-class Tables(msgspec.Struct, forbid_unknown_fields=True):
-    """The whole file.
-
-    tags says for each dimension which tags and columns fill it, the first that does counts. currencies says what one
-    unit of another currency is in USD, such as EUR = 1.08; offers in that currency are then converted.
-    """
-
-    plan: PlanTable = msgspec.field(default_factory=PlanTable)
-    limits: LimitsTable = msgspec.field(default_factory=LimitsTable)
-    workloads: dict[str, WorkloadTable] = {}
-    sources: SourcesTable = msgspec.field(default_factory=SourcesTable)
-    tags: dict[str, str | tuple[str, ...]] = {}
-    fetch: FetchTable = msgspec.field(default_factory=FetchTable)
-    currencies: dict[str, Rate] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Settings that were read; limits are texts such as `spot<=40%`; path and sha256 are None without a file."""
+    """Settings that were read; limits are texts such as `spot<=40%`; path and sha256 are None without a file.
+
+    outlook, prices, changes: what is expected of the time to come. reading: what data costs that leaves its provider.
+    """
 
     path: str | None = None
     sha256: str | None = None
@@ -98,6 +47,11 @@ class Settings:
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     fetch: FetchTable = field(default_factory=FetchTable)
     currencies: Mapping[str, float] = field(default_factory=dict)
+    gates: Rules = field(default_factory=Rules)
+    outlook: Outlook = field(default_factory=Outlook)
+    prices: tuple[PriceStep, ...] = ()
+    changes: tuple[Change, ...] = ()
+    reading: Reading = field(default_factory=Reading)
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
@@ -120,22 +74,30 @@ def read(text: str, *, where: str) -> Settings:
         UsageError: as `find` does.
     """
     raw = _toml(text, where)
-    _check_names(raw, Tables, where=where, section="")
-    plan = _table(raw.get("plan", {}), PlanTable, where=where, section="plan")
-    limits = _table(_nested(raw.get("limits", {})), LimitsTable, where=where, section="limits")
+    check_names(raw, Tables, where=f"{where}: has no table or key")
+    plan = table_of(raw.get("plan", {}), PlanTable, where=where, section="plan")
+    limits = table_of(_nested(raw.get("limits", {})), LimitsTable, where=where, section="limits")
+    gates = table_of(raw.get("gates", {}), GatesTable, where=where, section="gates")
     horizon(plan.horizon, where=f"{where}: [plan] horizon")
-    rules, found = _rules(raw.get("workloads", {}), where)
+    rules, gb, of_rules = rules_of(raw.get("workloads", {}), where)
+    prices, of_prices = price_steps(raw.get("prices", []), where)
+    changes, of_changes = _changes(raw.get("changes", []), where)
     return Settings(
         path=where,
         sha256=hashlib.sha256(text.encode()).hexdigest(),
         horizon=plan.horizon,
         limits=_limit_texts(limits, where),
         rules=rules,
-        sources=_table(raw.get("sources", {}), SourcesTable, where=where, section="sources").usage,
+        sources=table_of(raw.get("sources", {}), SourcesTable, where=where, section="sources").usage,
         tags=_tags(raw.get("tags", {}), where),
-        fetch=_table(raw.get("fetch", {}), FetchTable, where=where, section="fetch"),
+        fetch=table_of(raw.get("fetch", {}), FetchTable, where=where, section="fetch"),
         currencies=_rates(raw.get("currencies", {}), where),
-        diagnostics=found,
+        gates=gates_of(gates, raw.get("budgets", {}), where),
+        outlook=outlook_of(plan, where),
+        prices=prices,
+        changes=changes,
+        reading=Reading(gb_per_gpu_hour=tuple(gb), usd_per_gb=prices_per_gb(raw.get("egress", {}), where)),
+        diagnostics=(*of_rules, *of_prices, *of_changes),
     )
 
 
@@ -208,28 +170,12 @@ def _limit_texts(limits: LimitsTable, where: str) -> tuple[str, ...]:
     return texts
 
 
-def _rules(raw: object, where: str) -> tuple[tuple[WorkloadRule, ...], tuple[Diagnostic, ...]]:
-    from optimizer.demand import WorkloadRule
-    from providers.names import resolved
+def _changes(raw: object, where: str) -> tuple[tuple[Change, ...], list[Diagnostic]]:
+    if raw == []:
+        return (), []
+    from app.changes import changes_of
 
-    if not isinstance(raw, dict):
-        raise UsageError(f'{where}: workloads is not a table; write [workloads."team-a/*"]')
-    tables = {
-        glob: _table(value, WorkloadTable, where=where, section=f'workloads."{glob}"') for glob, value in raw.items()
-    }
-    names, found = resolved(sorted({model for table in tables.values() for model in table.runs_on}), where=where)
-    rules = tuple(
-        WorkloadRule(
-            pattern=glob,
-            interruptible=table.interruptible,
-            movable=table.movable,
-            providers=table.providers,
-            regions=table.regions,
-            runs_on={names[model]: ratio for model, ratio in table.runs_on.items()},
-        )
-        for glob, table in tables.items()
-    )
-    return rules, tuple(found)
+    return changes_of(raw, where)
 
 
 def _rates(raw: object, where: str) -> dict[str, float]:
@@ -247,24 +193,3 @@ def _tags(raw: object, where: str) -> dict[str, tuple[str, ...]]:
         remedy = 'write team = ["team", "namespace"]'
         raise UsageError(f"{where}: [tags] holds something else than names of tags; {remedy}") from None
     return {name: (chain,) if isinstance(chain, str) else chain for name, chain in chains.items()}
-
-
-def _table(raw: object, kind: type[T], *, where: str, section: str) -> T:
-    if isinstance(raw, dict):
-        _check_names(raw, kind, where=where, section=section)
-    try:
-        return msgspec.convert(raw, kind)
-    except msgspec.ValidationError as error:
-        problem, _, key = str(error).replace("`object`", "a table").partition(" - at `$")
-        place = f" {key.strip('`').lstrip('.')}" if key else ""
-        raise UsageError(f"{where}: [{section}]{place}: {problem}; correct the value") from None
-
-
-def _check_names(raw: dict[str, Any], kind: type, *, where: str, section: str) -> None:
-    known = [field.name for field in msgspec.structs.fields(kind)]
-    for name in raw:
-        if name not in known:
-            close = get_close_matches(name, known, n=1)
-            remedy = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-            place = f"[{section}] has no key {name!r}" if section else f"has no table or key {name!r}"
-            raise UsageError(f"{where}: {place}; {remedy}")

@@ -96,6 +96,15 @@ def input_options(command: F) -> F:
             help="spot<=40%, committed<=70%, provider.aws<=50%, upfront<=2M or term<=12mo.",
         ),
         click.option("--horizon", metavar="TIME", help="12mo (the default), 1y and so on, or history."),
+        click.option(
+            "--forecast",
+            metavar="NAME",
+            help="best, seasonal_mean, trend and so on, as tried on the past; else the history is typical.",
+        ),
+        click.option("--growth", metavar="PCT", help="What the forecast growth grows by in a month, such as 5%."),
+        click.option("--ladder", metavar="TIME", help="Also buy at later dates, so far apart, such as 3mo; or none."),
+        click.option("--capital", metavar="PCT", help="What capital costs in a year, such as 8%."),
+        click.option("--commit-idle", is_flag=True, help="Plan for idle GPUs too, as the workload `idle`."),
         now_option,
         config_option,
         workspace_option,
@@ -124,6 +133,11 @@ def workspace_option(command: F) -> F:
         metavar="DIR",
         help="Where fetched prices are kept; else [fetch] workspace, TRANCHE_WORKSPACE, or the user's data folder.",
     )(command)
+
+
+def detailed_exitcode_option(command: F) -> F:
+    """Add --detailed-exitcode."""
+    return click.option("--detailed-exitcode", is_flag=True, help="Exit with 4 where the plans differ.")(command)
 
 
 def format_option(*formats: str) -> Callable[[F], F]:

@@ -27,4 +27,6 @@ def planned(voice: Voice, given: dict[str, Any], form: str) -> tuple[Session, Pl
     with voice.waiting("solving"):
         plan = session.plan()
     voice.report(plan.diagnostics, notes=form in SILENT_ON_NOTES)
+    if form not in SILENT_ON_NOTES:
+        voice.report(found for found in plan.diagnostics if (found.level, found.code) == ("note", "forecast"))
     return session, plan, document(session, plan, created=request.now)

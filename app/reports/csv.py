@@ -13,7 +13,7 @@ from app.reports.text import plain
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from app.reports.planfile import PlanFile, Purchase, Service
+    from app.reports.planfile import PlanFile, Purchase, Service, Spend
 
 COLUMNS = (
     "line", "offer_id", "provider", "region", "gpu_model", "purchase_option", "gpus", "lots", "gpu_hours", "start",
@@ -37,6 +37,7 @@ def render(plan: PlanFile) -> str:
         *(_bought("purchase", bought, hours) for bought in plan.purchases),
         *(_bought("commitment", owned, hours) for owned in plan.commitments),
         *_as_it_goes([service for service in plan.mix if service.offer_id not in held], hours),
+        *(_spent(spend) for spend in plan.spends if spend.taken),
         _total(plan),
     ]
     return write(COLUMNS, ({**row, "currency": plan.currency} for row in rows))
@@ -71,6 +72,12 @@ def _as_it_goes(services: Sequence[Service], hours: Mapping[str, float]) -> list
         }
         for offer, cost in sorted(costs.items())
     ]
+
+
+def _spent(spend: Spend) -> dict[str, object]:
+    option = "prepaid" if spend.prepaid else "spend_floor"
+    given = {"offer_id": spend.offer_id, "provider": spend.provider, "cost": spend.cost}
+    return {"line": "commitment_to_spend", "purchase_option": option, **given}
 
 
 def _total(plan: PlanFile) -> dict[str, object]:

@@ -9,10 +9,13 @@ from app.reports.planfile import PlanFile, decimal, decode, encode, number, read
 from app.version import version
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from app.session import Session
     from optimizer import plan as optimal
+    from optimizer.evidence import Load
+    from optimizer.spending import Spending
     from providers.tables import Diagnostic
 
 __all__ = ["PlanFile", "decode", "document", "encode", "read", "schema"]
@@ -35,6 +38,8 @@ def document(session: Session, plan: optimal.Plan, *, created: datetime) -> Plan
         walk_away=[_quote(value) for value in plan.walk_away],
         gates=[],
         diagnostics=[_found(diagnostic) for diagnostic in found],
+        load=_load(plan.load),
+        spends=[_spend(spending) for spending in plan.floors],
     )
 
 
@@ -62,6 +67,7 @@ def _inputs(session: Session, plan: optimal.Plan) -> doc.Inputs:
             now=_time(session.inputs.now),
             demo=session.demo,
             config=None if config is None else doc.ConfigFile(path=config.path, sha256=config.sha256),
+            outlook=dict(session.outlook),
         ),
     )
 
@@ -83,6 +89,7 @@ def _summary(summary: optimal.Summary) -> doc.Summary:
         lower_bound=_money(summary.lower_bound),
         gap=number(summary.gap) or 0.0,
         solver=doc.Solver(name="highs", turns=summary.solver_turns),
+        replayed_cost=_money(summary.replayed_cost),
     )
 
 
@@ -117,6 +124,40 @@ def _purchase(bought: optimal.Purchase, walk_away: float | None) -> doc.Purchase
         break_even_utilization=number(bought.break_even_utilization),
         walk_away_usd_per_gpu_hour=decimal(walk_away),
         because=bought.because,
+        instance_type=tariff.instance_type,
+        ramp=[doc.RampStep(months=step.months, share=step.share) for step in tariff.ramp],
+    )
+
+
+def _load(load: Load) -> doc.Load:
+    return doc.Load(
+        hours=_quantity(load.hours),
+        peak_gpus=_quantity(load.peak_gpus),
+        demand=_curve(load.demand),
+        served={kind: _curve(gpus) for kind, gpus in load.served.items()},
+        gpu_models={name: _curve(gpus) for name, gpus in load.gpu_models.items()},
+    )
+
+
+def _curve(gpus: Iterable[float]) -> list[float]:
+    return [number(value, decimals=3) or 0.0 for value in gpus]
+
+
+def _spend(spending: Spending) -> doc.Spend:
+    terms = spending.floor.terms
+    return doc.Spend(
+        offer_id=terms.offer_id,
+        provider=terms.provider,
+        prepaid=terms.prepaid,
+        usd=_money(spending.floor.usd),
+        discount=_quantity(terms.discount),
+        taken=spending.taken,
+        spent=_money(spending.spent),
+        shortfall=_money(spending.shortfall),
+        given_back=_money(spending.given_back),
+        cost=_money(spending.cost),
+        worth=decimal(spending.worth),
+        largest_usd=decimal(spending.largest_usd),
     )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from app.reports import gates
 from app.reports.outline import (
     QUOTE_TITLES,
+    SPEND_TITLES,
     demo_label,
     figures,
     mix_by_place,
@@ -14,6 +16,7 @@ from app.reports.outline import (
     quote_cells,
     result,
     sentence,
+    spend_cells,
     term,
 )
 from app.reports.text import count, money, percent, plain
@@ -33,10 +36,12 @@ def render(plan: PlanFile) -> str:
     blocks = [
         f"### GPU plan: {headline}" + (f" — {savings}" if savings else ""),
         f"> **{escaped(label)}**" if label else "",
+        _rows("Gates", gates.TITLES, gates.cells(plan)),
         _table(("Total", plan.currency), [[name, value] for name, value in figures(plan)]),
         _bought("Buy", plan.purchases, plan.currency) or "**Buy nothing**: no offer on the table makes it cheaper.",
         _bought("Owned already", plan.commitments, plan.currency),
         quotes(plan),
+        _rows("Commitments to spend", SPEND_TITLES, [spend_cells(one, plan.currency) for one in plan.spends]),
         _mix(plan),
         _found(plan),
         _inputs(plan),
@@ -101,6 +106,11 @@ def _inputs(plan: PlanFile) -> str:
     lines = [f"- {_code(path)} sha256 {_code(sha256)}" for path, sha256 in files]
     lines += [f"- limit {_code(f'{name}<={value}')}" for name, value in given.limits.items()]
     return _details("Inputs and limits", "\n".join(lines))
+
+
+def _rows(title: str, titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    cells = [[escaped(cell) for cell in row] for row in rows]
+    return f"**{title}**\n\n{_table(titles, cells)}" if cells else ""
 
 
 def _details(title: str, body: str) -> str:

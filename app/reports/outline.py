@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from app.reports.text import count, money, percent, rate
 
 if TYPE_CHECKING:
-    from app.reports.planfile import Found, PlanFile, Purchase, Quote, Service
+    from app.reports.planfile import Found, PlanFile, Purchase, Quote, Service, Spend
 
 MONTH_HOURS = 730
+SPEND_TITLES = ("Commitment to spend", "Least spend", "Discount", "Spent", "Short", "In force", "Worth", "Up to")
 QUOTE_TITLES = ("Offer", "GPU", "GPUs", "Quoted", "Walk-away", "Next GPU", "Verdict", "Headroom")
 
 
@@ -68,6 +69,7 @@ def figures(plan: PlanFile) -> list[tuple[str, str]]:
         ("New commitment in all", money(summary.total_commitment, currency)),
         ("Proven lower bound", money(summary.lower_bound, currency)),
         ("Gap to it", f"{summary.gap * 100:.2g} %"),
+        ("As the providers would bill it", money(summary.replayed_cost, currency)),
         ("GPU-hours", count(summary.gpu_hours)),
     ]
     return [(name, value) for name, value in found if value != "-"]
@@ -98,6 +100,20 @@ def quote_cells(quote: Quote, currency: str) -> list[str]:
         rate(quote.next_gpu_usd_per_gpu_hour, currency),
         quote.verdict,
         money(quote.headroom, currency),
+    ]
+
+
+def spend_cells(spend: Spend, currency: str) -> list[str]:
+    """Return one commitment to spend under `SPEND_TITLES`; the last is the largest least spend worth signing."""
+    return [
+        spend.offer_id,
+        money(spend.usd, currency),
+        percent(spend.discount),
+        money(spend.spent, currency) if spend.taken else "-",
+        money(spend.shortfall, currency) if spend.taken else "-",
+        "yes" if spend.taken else "no",
+        money(spend.worth, currency),
+        money(spend.largest_usd, currency),
     ]
 
 

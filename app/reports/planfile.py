@@ -1,4 +1,4 @@
-"""The plan file: the stable form of a plan, `format_version` 1.1.
+"""The plan file: the stable form of a plan, `format_version` 1.2.
 
 Money and rates are decimal strings with two to six decimals, shares are numbers between 0 and 1 with at most nine,
 times are UTC, and null is unknown. The same plan gives the same bytes. A later minor version only adds; another major
@@ -18,7 +18,7 @@ from providers.tables import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-FORMAT_VERSION = "1.1"
+FORMAT_VERSION = "1.2"
 NOT_ASCII = re.compile(r"[^\n -~]")
 Money = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]+\.[0-9]{2,6}$", description="decimal, in the plan's currency")]
 Share = Annotated[float, msgspec.Meta(description="1 is the whole")]
@@ -56,14 +56,6 @@ class OffersFile(Record, frozen=True):
     rows: int
 
 
-class CommitmentsFile(Record, frozen=True):
-    """Commitments that were read."""
-
-    path: str
-    sha256: str
-    rows: int
-
-
 class ConfigFile(Record, frozen=True):
     """Settings that were read."""
 
@@ -71,8 +63,14 @@ class ConfigFile(Record, frozen=True):
     sha256: str
 
 
+class CommitmentsFile(ConfigFile, frozen=True):
+    """Commitments that were read."""
+
+    rows: int
+
+
 class Options(Record, frozen=True):
-    """What else was asked for; start and end bound the hours planned."""
+    """What else was asked for; start and end bound the hours planned. outlook: what is expected of them, since 1.2."""
 
     horizon: str
     start: Time
@@ -80,6 +78,7 @@ class Options(Record, frozen=True):
     now: Time
     demo: bool
     config: ConfigFile | None
+    outlook: dict[str, str] = {}
 
 
 class Inputs(Record, frozen=True):
@@ -117,6 +116,14 @@ class Summary(Record, frozen=True):
     lower_bound: Money
     gap: Share
     solver: Solver
+    replayed_cost: Money | None = None
+
+
+class RampStep(Record, frozen=True):
+    """The share of a purchase's GPUs that is there, and paid for, from a month after its start on."""
+
+    months: float
+    share: Share
 
 
 class Purchase(Record, frozen=True):
@@ -124,6 +131,7 @@ class Purchase(Record, frozen=True):
 
     holding and usage are the vendor's prices; adders come on top of them, and are part of every cost. usd_per_hour is
     what a commitment in dollars commits to; its gpus are those it serves on average, its holding what one comes to.
+    ramp: empty where all GPUs are there from the start. instance_type, ramp: since 1.2.
     """
 
     offer_id: str
@@ -147,6 +155,8 @@ class Purchase(Record, frozen=True):
     because: str
     adders_usd_per_gpu_hour: Money = "0.00"
     usd_per_hour: Money | None = None
+    instance_type: str | None = None
+    ramp: list[RampStep] = []
 
 
 class Service(Record, frozen=True):
@@ -179,6 +189,46 @@ class Quote(Record, frozen=True):
     next_because: str
 
 
+class Load(Record, frozen=True):
+    """GPUs needed at once, the busiest hours first, by hundredths of hours: `optimizer.evidence.Load`; since 1.2."""
+
+    hours: float
+    peak_gpus: float
+    demand: list[float]
+    served: dict[str, list[float]]
+    gpu_models: dict[str, list[float]]
+
+
+class Spend(Record, frozen=True):
+    """A commitment to spend, in the hours planned: `optimizer.spending.Spending`; since 1.2.
+
+    discount: off list prices, or off the price of what is prepaid. cost: what falls short of it, less what is given
+    back. largest_usd: the largest least spend worth signing, over its whole term.
+    """
+
+    offer_id: str
+    provider: str
+    prepaid: bool
+    usd: Money
+    discount: Share
+    taken: bool
+    spent: Money
+    shortfall: Money
+    given_back: Money
+    cost: Money
+    worth: Money | None
+    largest_usd: Money | None
+
+
+class Approval(Record, frozen=True):
+    """Who approved the plan: status is draft or approved; the rest is null in a draft; since 1.2."""
+
+    status: str = "draft"
+    by: str | None = None
+    date: Time | None = None
+    sha256: str | None = None
+
+
 class Found(Record, frozen=True):
     """Something that a reader of the plan should know."""
 
@@ -204,6 +254,9 @@ class PlanFile(Record, frozen=True):
     walk_away: list[Quote]
     gates: list[dict[str, Any]]
     diagnostics: list[Found]
+    load: Load | None = None
+    spends: list[Spend] = []
+    approval: Approval = Approval()
 
 
 class _Version(msgspec.Struct):

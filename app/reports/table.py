@@ -5,8 +5,10 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from app.reports import gates
 from app.reports.outline import (
     QUOTE_TITLES,
+    SPEND_TITLES,
     demo_label,
     figures,
     mix_by_place,
@@ -15,6 +17,7 @@ from app.reports.outline import (
     result,
     sentence,
     span,
+    spend_cells,
     term,
 )
 from app.reports.text import columns, count, money, percent, plain
@@ -41,7 +44,9 @@ def render(plan: PlanFile, *, width: int = 100) -> str:
         _bought("Buy", plan.purchases, plan.currency, width) or ["Buy nothing: no offer on the table makes it cheaper"],
         _bought("Owned already", plan.commitments, plan.currency, width),
         quotes(plan, width),
+        _table("Commitments to spend", SPEND_TITLES, [spend_cells(one, plan.currency) for one in plan.spends], width),
         _mix(plan, width),
+        _table("Gates", gates.TITLES, gates.cells(plan), width),
         _found(plan, width),
     ]
     return "\n\n".join("\n".join(plain(line) for line in block) for block in blocks if block) + "\n"
@@ -113,8 +118,12 @@ def _mix(plan: PlanFile, width: int) -> list[str]:
         ]
         for share in mix_by_place(plan.mix)
     ]
-    lines = columns(MIX, rows, width=width - 2)
-    return ["What serves the demand", *(f"  {line}" for line in lines)] if rows else []
+    return _table("What serves the demand", MIX, rows, width)
+
+
+def _table(title: str, titles: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    lines = columns(titles, rows, width=width - len(MARGIN))
+    return [title, *(f"{MARGIN}{line}" for line in lines)] if rows else []
 
 
 def _found(plan: PlanFile, width: int) -> list[str]:

@@ -46,10 +46,11 @@ def solved(session: Session) -> Solved:
 def tariffs_in(inputs: Inputs) -> tuple[Tariff, ...]:
     """Return the tariffs that a plan of the inputs may use."""
     from optimizer.demand import Horizon, usage_hours
-    from optimizer.tariffs import tariffs_of
+    from optimizer.terms import tariffs_of
 
     horizon = Horizon.of(usage_hours(inputs.usage), months=inputs.months, now=inputs.now)
-    return tariffs_of(inputs.offers, inputs.commitments, horizon=horizon, limits=inputs.limits)[0]
+    found = tariffs_of(inputs.offers, inputs.commitments, horizon=horizon, limits=inputs.limits, buying=inputs.buying)
+    return found[0]
 
 
 def explained(error: BaseException) -> str:

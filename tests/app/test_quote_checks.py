@@ -72,8 +72,8 @@ def test_a_lot_that_does_not_divide_the_node_is_doubted(plan, files):
 
 
 def test_terms_that_the_plan_does_not_count_are_said(plan):
-    found = dict(said(plan, "--offer", f"x:{GPU}=2/h,12mo,ramp 64@1 128@4,overage 3.10/h"))
-    assert found["terms-not-planned"] == "x-h100-sxm-80gb-quote: the plan does not count its overage rate"
+    found = dict(said(plan, "--offer", f"x:{GPU}=2/h,12mo,ramp 64@1 128@4,egress 0.09/GB,overage 3.10/h"))
+    assert found["terms-not-planned"] == "x-h100-sxm-80gb-quote: the plan does not count its egress price"
 
 
 def test_a_file_of_quotes_is_planned_with(plan, files):

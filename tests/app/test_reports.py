@@ -72,9 +72,9 @@ def test_the_document_has_the_keys_of_the_design_in_order(tranche, given):
     plan = tranche("plan", *given, "--format", "json").json
     assert list(plan) == [
         "format_version", "tool", "created", "currency", "inputs", "summary", "purchases", "commitments", "mix",
-        "walk_away", "gates", "diagnostics",
+        "walk_away", "gates", "diagnostics", "load", "spends", "approval",
     ]  # fmt: skip
-    assert plan["format_version"] == "1.1"
+    assert plan["format_version"] == "1.2"
     assert plan["created"] == "2026-11-21T00:00:00Z"
     [usage] = plan["inputs"]["usage"]
     assert usage["path"] == "usage.csv"

@@ -14,8 +14,8 @@ from app.tui.market import values_of
 from app.tui.prices import Price
 from app.tui.widgets.market import Market
 from app.tui.widgets.price_input import PriceInput
+from optimizer.errors import InfeasibleError
 from optimizer.plan import Plan
-from optimizer.solve import InfeasibleError
 
 GPU = "H100-SXM-80GB"
 HOSTILE = "[/foo]\x1b[31m\u202e[bold]"
