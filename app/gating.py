@@ -11,7 +11,7 @@ from app.gate_rules import COMPARES
 from app.quiet import hushed
 from optimizer import gates
 from optimizer.demand import usage_hours
-from optimizer.plan import stated_of
+from optimizer.stated import stated_of
 from providers.tables import HOURS_PER_MONTH
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from app.session import Origin, Session
 from app.workload_rules import about_places, with_egress
 from optimizer.demand import Horizon, usage_hours, with_idle, work_of
 from optimizer.limits import parse
-from optimizer.plan import Inputs
+from optimizer.stated import Inputs
 from providers import book, bundle
 from providers.columns import Table
 from providers.files import Source, read

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from optimizer.curve import Step, demand_curve, vendor_value
-from optimizer.plan import Inputs, Plan, QuoteValue, Stated, stated_of
+from optimizer.plan import Plan, QuoteValue
 from optimizer.solve import Memory
+from optimizer.stated import Inputs, Stated, stated_of
 from optimizer.walkaway import Flip, flip
 
 

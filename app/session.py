@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from optimizer.backtest import Backtest
     from optimizer.curve import Step
-    from optimizer.plan import Inputs, Plan
+    from optimizer.plan import Plan
+    from optimizer.stated import Inputs
     from optimizer.walkaway import Flip
     from providers.tables import Diagnostic
 

@@ -10,8 +10,9 @@ from app.quiet import hushed
 if TYPE_CHECKING:
     from optimizer.backtest import Backtest
     from optimizer.curve import Step
-    from optimizer.plan import Inputs, Plan
+    from optimizer.plan import Plan
     from optimizer.solve import Memory
+    from optimizer.stated import Inputs
     from optimizer.walkaway import Flip
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.sparse import coo_array, csr_array
 
 from optimizer.problem import Floats, Ints, Problem, sum_by
 from optimizer.reduce import Part
@@ -59,16 +60,17 @@ def used_of(solution: Solution) -> Floats:
 
 def used_by_stretch(solution: Solution) -> Floats:
     """Return used[o, c]: the GPU-hours used of each tariff in each stretch, without saying by whom."""
-    stretches = solution.problem.calendar.shape[1]
+    problem = solution.problem
+    stretches = problem.calendar.shape[1]
     used = np.zeros((len(solution.quantities), stretches))
     for solved in solution.parts:
         part = solved.part
+        shape = (len(part.weight), stretches)
+        hours = csr_array(coo_array((problem.weight, (part.slot_of, problem.stretch)), shape=shape))
         for supply, tariffs in enumerate(part.supply_tariffs):
             drawn = solved.served[part.pair_supply == supply].sum(axis=0)
-            order = filling_order(solution.problem, tariffs)
-            given = _shares(solution, part, drawn, order) * drawn * part.weight
-            for tariff, hours in zip(order, np.broadcast_to(given, (len(order), len(drawn))), strict=True):
-                used[tariff] += sum_by(part.stretch, hours, stretches)
+            order = filling_order(problem, tariffs)
+            used[order] += (_shares(solution, part, drawn, order) * drawn) @ hours
     return used
 
 

@@ -10,9 +10,9 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from optimizer.plan import Stated
     from optimizer.problem import Floats
     from optimizer.solve import PartSolution, Solution
+    from optimizer.stated import Stated
 
 STEPS = 100
 KINDS = ("committed", "spot", "on_demand")

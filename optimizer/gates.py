@@ -18,8 +18,8 @@ import polars as pl
 
 from optimizer.demand import work_of
 from optimizer.errors import InfeasibleError
-from optimizer.plan import Stated
 from optimizer.solve import solve
+from optimizer.stated import Stated
 from providers.tables import HOURS_PER_MONTH
 
 Unit = Literal["money", "share", "days", "months"]

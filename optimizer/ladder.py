@@ -85,7 +85,7 @@ def _named(tariff: Tariff, month: float) -> Tariff:
     if not month:
         return tariff
     exclusive = f"{tariff.exclusive}+{month:g}mo" if tariff.exclusive else None
-    return replace(tariff, offer_id=f"{tariff.offer_id}+{month:g}mo", exclusive=exclusive)
+    return replace(tariff, offer_id=f"{tariff.offer_id}+{month:g}mo", exclusive=exclusive, month=month)
 
 
 def _used(tariff: Tariff, horizon: Horizon, buying: Buying) -> list[tuple[Tariff, float]]:

@@ -4,55 +4,26 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 import numpy as np
-import polars as pl
 
 from optimizer.baseline import billed_cost, current_cost, on_demand_rates
-from optimizer.conflict import conflict_in
-from optimizer.demand import Demand, Horizon, WorkloadRule, demand_of, usage_hours
+from optimizer.demand import Horizon, usage_hours
 from optimizer.dispatch import Dispatch, dispatch_of
-from optimizer.edits import Change
-from optimizer.errors import InfeasibleError
 from optimizer.evidence import Load, load_of
-from optimizer.floors import discounted, spends_of
-from optimizer.ladder import AT_THE_START, Buying
-from optimizer.limits import Limits
-from optimizer.problem import Floats, Problem, problem_of
+from optimizer.problem import Floats
 from optimizer.reasons import break_even, shares_cost, why_buy, why_first, why_price
 from optimizer.replay import Replay, replay
+from optimizer.risk import Risk, neutral, risk_of
 from optimizer.solve import Memory, Solution, solve
 from optimizer.spending import Spending, spending_of
-from optimizer.tariffs import Tariff, changes_in
-from optimizer.terms import tariffs_of
+from optimizer.stated import Inputs, Stated, solved, stated_of
+from optimizer.tariffs import Tariff
 from optimizer.walkaway import Verdict, walk_away
 from providers.tables import Diagnostic
 
 PROVEN = 1e-6  # relative gap below which a plan is called optimal
 DUST = 1e-6  # GPU-hours over a whole horizon: the solver's tolerance, not a service
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
-    """Everything a plan follows from; the same inputs give the same plan.
-
-    usage, offers, commitments: checked tables. months: length of the horizon, None for exactly the hours of the
-    history. now: the time at which a horizon of months begins. ladder_months: time between two dates at which a plan
-    may buy, None for all at the start. moves: how list prices are expected to move.
-    """
-
-    usage: pl.DataFrame
-    offers: pl.DataFrame
-    commitments: pl.DataFrame | None
-    rules: tuple[WorkloadRule, ...]
-    limits: Limits
-    months: float | None
-    now: datetime
-    buying: Buying = AT_THE_START
-    forecast: str | None = None
-    growth_per_month: float = 0.0
-    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +116,7 @@ class Plan:
     mix: tuple[Service, ...]
     walk_away: tuple[QuoteValue, ...]
     floors: tuple[Spending, ...]
+    risk: Risk | None
     load: Load
     diagnostics: tuple[Diagnostic, ...]
 
@@ -164,52 +136,6 @@ def plan_of(inputs: Inputs, memory: Memory | None = None) -> Plan:
     return _explained(inputs, stated, solved(stated, memory), memory)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stated:
-    """The inputs as numbers, with the names that go with them."""
-
-    horizon: Horizon
-    demand: Demand
-    tariffs: tuple[Tariff, ...]
-    problem: Problem
-    found: tuple[Diagnostic, ...]
-
-    def priced_by(self, solution: Solution) -> Stated:
-        """Return the same with the prices that a solution pays: discounts hang on commitments to spend."""
-        parts = [1.0 - floor.discounts for floor in solution.problem.floors]
-        part = np.prod([np.ones(len(self.tariffs)), *parts], axis=0)
-        tariffs = tuple(discounted(tariff, float(each)) for tariff, each in zip(self.tariffs, part, strict=True))
-        return replace(self, tariffs=tariffs, problem=solution.problem)
-
-
-def stated_of(inputs: Inputs) -> Stated:
-    """Write the inputs as the program of design section 5."""
-    horizon = Horizon.of(usage_hours(inputs.usage), months=inputs.months, now=inputs.now)
-    tariffs, found = tariffs_of(
-        inputs.offers, inputs.commitments, horizon=horizon, limits=inputs.limits, buying=inputs.buying
-    )
-    spends = spends_of(inputs.offers, inputs.commitments)
-    demand = demand_of(
-        inputs.usage,
-        rules=inputs.rules,
-        horizon=horizon,
-        changes=changes_in((*tariffs, *spends)),
-        forecast=inputs.forecast,
-        per_month=inputs.growth_per_month,
-        planned=inputs.changes,
-    )
-    problem = problem_of(demand, tariffs, inputs.limits, spends)
-    return Stated(horizon=horizon, demand=demand, tariffs=tariffs, problem=problem, found=(*found, *demand.diagnostics))
-
-
-def solved(stated: Stated, memory: Memory) -> Solution:
-    """Solve, or say why there is no plan."""
-    try:
-        return solve(stated.problem, memory, anew=True)
-    except InfeasibleError:
-        raise InfeasibleError(conflict_in(stated.problem, stated.demand, stated.tariffs, stated.found)) from None
-
-
 def _explained(inputs: Inputs, undecided: Stated, solution: Solution, memory: Memory) -> Plan:
     stated = undecided.priced_by(solution)
     dispatch = dispatch_of(solution)
@@ -218,6 +144,7 @@ def _explained(inputs: Inputs, undecided: Stated, solution: Solution, memory: Me
     bought = tuple(purchase for purchase in held if purchase.tariff.owned is None)
     rates = on_demand_rates(inputs.usage, stated.demand, stated.tariffs, stated.problem)
     summary = _summary(inputs, stated, solution, dispatch, rates)
+    averse = solution.problem.averse
     billed = replay(stated.tariffs, stated.demand, solution, dispatch)
     return Plan(
         horizon=stated.horizon,
@@ -226,6 +153,7 @@ def _explained(inputs: Inputs, undecided: Stated, solution: Solution, memory: Me
             upfront=sum(purchase.upfront for purchase in bought),
             total_commitment=sum(purchase.total_commitment for purchase in bought),
             replayed_cost=billed.billed_usd,
+            lower_bound=solve(neutral(solution.problem), memory).lower_bound if averse else solution.lower_bound,
         ),
         purchases=bought,
         commitments=tuple(purchase for purchase in held if purchase.tariff.owned is not None),
@@ -236,6 +164,7 @@ def _explained(inputs: Inputs, undecided: Stated, solution: Solution, memory: Me
             if tariff.status == "quote" and not tariff.rider
         ),
         floors=spending_of(undecided.problem, solution, memory),
+        risk=risk_of(solution.problem, solution, memory),
         load=load_of(stated, solution),
         diagnostics=(*stated.found, *_unproven(solution), *_dearer(billed)),
     )
@@ -352,11 +281,12 @@ def _summary(
     held = float(dispatch.held @ problem.gpus)
     covered = (dispatch.gpu_hours * problem.rates)[:, problem.held & (problem.gpus > 0)].sum(axis=1)
     basis = np.ones(len(needed)) if reference is None else np.nan_to_num(prices)
-    savings = None if reference is None else reference - solution.cost
+    cost = float(dispatch.cost.sum()) if problem.averse else solution.cost
+    savings = None if reference is None else reference - cost
     return Summary(
         hours=float(problem.weight.sum()),
         gpu_hours=problem.demanded,
-        cost=solution.cost,
+        cost=cost,
         existing_commitment_cost=float((problem.holding * dispatch.held)[owned].sum()),
         on_demand_cost=reference,
         current_cost=current_cost(inputs.usage, stated.demand, rates)
@@ -370,6 +300,6 @@ def _summary(
         total_commitment=0.0,
         lower_bound=solution.lower_bound,
         gap=solution.gap,
-        replayed_cost=solution.cost,
+        replayed_cost=cost,
         solver_turns=sum(part.turns for part in solution.parts),
     )

@@ -39,6 +39,30 @@ class Tie:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """S scenarios: names, probability[s], and scenario[c], which of them each stretch is of.
+
+    weight: how much the tail counts against the expected cost, 0 to 1. tail: the share of outcomes that it leaves out.
+    """
+
+    names: tuple[str, ...]
+    probability: Floats
+    scenario: Ints
+    weight: float = 0.0
+    tail: float = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """The stretch of each slot, when each stretch begins, and present[o, c], whether a tariff is one of it at all."""
+
+    stretch: Ints
+    begins: tuple[datetime, ...]
+    present: Bools
+    outlook: Outlook
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """W streams, O tariffs and T slots.
 
@@ -55,6 +79,8 @@ class Problem:
         that wherever this says GPUs it says dollars an hour there. 0 for what is used beyond what is held.
     dollars[o]: whether its unit is a dollar an hour. list_holding[o], list_usage[o]: the parts of holding and usage
         that a discount is taken off. floors: commitments to spend, those that the plan decides on among them.
+    outlook: the scenarios, None where there is but one future. With them everything that adds up over hours is an
+        expected value, since hours weigh as much as their scenario is probable.
     ties: between what is bought and what comes with it. exclusive[o]: of the tariffs with the same number at most one
         is bought; -1 for those that stand in nobody's way.
     """
@@ -82,6 +108,7 @@ class Problem:
     list_holding: Floats
     list_usage: Floats
     floors: tuple[Floor, ...]
+    outlook: Outlook | None
     ties: tuple[Tie, ...]
     exclusive: Ints
     limits: Limits
@@ -90,7 +117,15 @@ class Problem:
     def coupled(self) -> bool:
         """Whether a limit, or a floor, ties GPU families together that share no workload and no offer."""
         limits = self.limits
-        return bool(limits.providers or self.floors) or min(limits.spot, limits.committed, limits.upfront_usd) < np.inf
+        return (
+            bool(limits.providers or self.floors or self.averse)
+            or min(limits.spot, limits.committed, limits.upfront_usd) < np.inf
+        )
+
+    @property
+    def averse(self) -> bool:
+        """Whether the tail of the cost counts, so that the scenarios cannot be told apart from their mean."""
+        return self.outlook is not None and self.outlook.weight > 0 and len(self.outlook.names) > 1
 
     @property
     def unit_price(self) -> Floats:
@@ -148,12 +183,30 @@ class Problem:
         return replace(self, **changed)
 
 
-def problem_of(demand: Demand, tariffs: Iterable[Tariff], limits: Limits, spends: Iterable[SpendTerms] = ()) -> Problem:
-    """Write demand, tariffs, limits and commitments to spend as numbers."""
+def problem_of(
+    demand: Demand,
+    tariffs: Iterable[Tariff],
+    limits: Limits,
+    spends: Iterable[SpendTerms] = (),
+    timeline: Timeline | None = None,
+) -> Problem:
+    """Write demand, tariffs, limits and commitments to spend as numbers.
+
+    Args:
+        demand: what has to be served.
+        tariffs: what may serve it.
+        limits: caps.
+        spends: commitments to spend.
+        timeline: of several futures; None where there is but one, in which every tariff is there in its own time.
+    """
     tariffs, spends = tuple(tariffs), tuple(spends)
     horizon_hours = float(demand.weight.sum())
-    stretch, begins = _stretches(demand, changes_in((*tariffs, *spends)))
-    calendar = _calendar(tariffs, begins)
+    if timeline is None:
+        stretch, begins = stretches_of(demand, changes_in((*tariffs, *spends)))
+        calendar, outlook = _calendar(tariffs, begins), None
+    else:
+        stretch, begins, outlook = timeline.stretch, list(timeline.begins), timeline.outlook
+        calendar = np.asarray(_calendar(tariffs, begins) * timeline.present)
     hours = sum_by(stretch, demand.weight, len(begins))
     rates = rates_of(demand, tariffs)
     dollars = np.array([tariff.in_dollars for tariff in tariffs], dtype=bool)
@@ -182,13 +235,14 @@ def problem_of(demand: Demand, tariffs: Iterable[Tariff], limits: Limits, spends
         list_holding=_column(_listed(tariff, tariff.stated_holding * tariff.capital) for tariff in tariffs),
         list_usage=_column(_listed(tariff, tariff.stated_usage * tariff.overhead) for tariff in tariffs),
         floors=floors_of(spends, tariffs, begins=begins, hours=hours),
+        outlook=outlook,
         ties=_ties(tariffs, demand, rates),
         exclusive=_exclusive(tariffs),
         limits=limits,
     )
 
 
-def _stretches(demand: Demand, changes: Iterable[datetime]) -> tuple[Ints, list[datetime]]:
+def stretches_of(demand: Demand, changes: Iterable[datetime]) -> tuple[Ints, list[datetime]]:
     """Return the stretch of each slot, in which nothing that is on offer changes, and when each stretch begins."""
     times = sorted(time.timestamp() for time in changes)
     begun = np.searchsorted(times, [time.timestamp() for time in demand.begins], side="right")

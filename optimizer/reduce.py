@@ -220,7 +220,8 @@ def _part(problem: Problem, pairs: Bools, streams: Ints, tariffs: Ints) -> Part 
         return None
     classes = _classes(problem, pairs, needed)
     supplies = _supplies(problem, pairs, tariffs)
-    windows = [floor.window[None, :] for floor in problem.floors]
+    windows: list[Floats] = [floor.window[None, :].astype(float) for floor in problem.floors]
+    windows += [problem.outlook.scenario[None, :].astype(float)] if problem.averse and problem.outlook else []
     stretch = alike(np.vstack([problem.calendar[tariffs], *windows]))[problem.stretch]
     slot_of = alike(np.vstack([stretch, _summed(problem, classes)]))
     return _assemble(problem, pairs, classes, supplies, slot_of)

@@ -24,6 +24,7 @@ from optimizer.problem import Bools, Floats, Ints, Problem, sum_by
 from optimizer.program import CONTINUOUS, Cut, Program, cuts_alone, grouped, program_of, relaxed, with_cuts
 from optimizer.reduce import Part, alike, parts_of
 from optimizer.shares import Shares
+from optimizer.tail import costs_by_scenario, valued, with_tail
 
 GAP = 1e-9  # relative distance of the bounds at which the search ends
 SMALL = 200  # slots up to which the master knows each of them
@@ -198,7 +199,9 @@ def _remembered(problem: Problem, part: Part, memory: Memory, *, anew: bool) -> 
         for tie in problem.ties
         if tie.rider in part.offers
     ]
-    terms = _digest(hours, part.supply_of, part.calendar, *bought, repr(tied))
+    future = problem.outlook if problem.averse else None
+    tail = () if future is None else (future.probability, future.scenario, future.weight, future.tail)
+    terms = _digest(hours, part.supply_of, part.calendar, *bought, repr(tied), *tail)
     known = memory.solved.get((terms, True)) or memory.solved.get((terms, anew))
     if known is None:
         known = memory.solved[terms, anew] = _learning(problem, part, memory, hours, anew=anew)
@@ -206,7 +209,7 @@ def _remembered(problem: Problem, part: Part, memory: Memory, *, anew: bool) -> 
 
 
 def _learning(problem: Problem, part: Part, memory: Memory, hours: bytes, *, anew: bool) -> PartSolution:
-    group = _groups(part)
+    group = _groups(problem, part)
     shape = _digest(hours, group)
     if anew or shape not in memory.learned:
         memory.learned[shape] = _nothing_known(problem, part, group)
@@ -272,7 +275,8 @@ def _meet(problem: Problem, part: Part, learned: Learned) -> tuple[_Tried, float
 
 def _master(problem: Problem, part: Part, learned: Learned) -> Program:
     coarse = grouped(part, learned.group)
-    return with_cuts(program_of(problem, coarse), coarse, learned.cuts)
+    program = with_cuts(program_of(problem, coarse), coarse, learned.cuts)
+    return with_tail(program, problem, coarse) if problem.averse else program
 
 
 def run(program: Program, *, gap: float = GAP / 10) -> OptimizeResult:
@@ -330,14 +334,21 @@ def _tried(problem: Problem, part: Part, learned: Learned, gpus: Floats) -> _Tri
     if learned.shares.kept_by(found.served, gpus):
         base = sum_by(group, found.base * part.weight)
         cut = Cut(kind="hourly", base=base, price=_summed(found.price * part.weight, group))
-        cost = float(part.pair_cost @ found.served @ part.weight)
-        return _Tried(gpus=gpus, served=found.served, cost=holding + cost, cut=cut)
+        cost = holding + float(part.pair_cost @ found.served @ part.weight)
+        return _Tried(gpus=gpus, served=found.served, cost=_valued(problem, part, gpus, found.served, cost), cut=cut)
     mixed = learned.shares.serve(held, gpus)
     if not mixed.possible:
         cut = Cut(kind="needed", base=np.array([-mixed.base]), price=-_summed(mixed.price, group))
         return _Tried(gpus=gpus, served=mixed.served, cost=np.inf, cut=cut)
     cut = Cut(kind="total", base=np.array([mixed.base]), price=_summed(mixed.price, group), offer=mixed.offer)
     return _Tried(gpus=gpus, served=mixed.served, cost=holding + mixed.cost, cut=cut)
+
+
+def _valued(problem: Problem, part: Part, gpus: Floats, served: Floats, cost: float) -> float:
+    """Return what a plan minimises: its cost, or that and its tail."""
+    if not problem.averse or problem.outlook is None:
+        return cost
+    return valued(problem.outlook, costs_by_scenario(problem, part, gpus, served))
 
 
 def _summed(price: Floats, group: Ints) -> Floats:
@@ -378,12 +389,14 @@ def _tidied(program: Program, lots: Floats) -> Floats:
     return np.clip(snapped, np.minimum(program.lower[:offers], 0), program.upper[:offers]) * program.step
 
 
-def _groups(part: Part) -> Ints:
+def _groups(problem: Problem, part: Part) -> Ints:
     """Group hours of like total demand in which the same offers run."""
     slots = len(part.weight)
     if slots <= SMALL:
         return np.arange(slots)
     order = np.empty(slots, dtype=np.int64)
     order[np.argsort(part.demand.sum(axis=0), kind="stable")] = np.arange(slots)
-    pattern = alike(np.vstack([part.calendar, np.nan_to_num(part.payg_cap, nan=-1.0, posinf=-2.0)]))[part.stretch]
+    futures = [problem.outlook.scenario[None, :]] if problem.averse and problem.outlook else []
+    known = [part.calendar, np.nan_to_num(part.payg_cap, nan=-1.0, posinf=-2.0), *futures]
+    pattern = alike(np.vstack(known))[part.stretch]
     return np.asarray(np.unique(pattern * GROUPS + order * GROUPS // slots, return_inverse=True)[1], dtype=np.int64)

@@ -21,10 +21,10 @@ import numpy as np
 from optimizer.dispatch import dispatch_of
 from optimizer.eligibility import away, moving_of, rates_of
 from optimizer.errors import InfeasibleError
-from optimizer.plan import Stated
 from optimizer.problem import Bools, Problem
 from optimizer.reasons import shares_cost
 from optimizer.solve import Memory, Solution, solve
+from optimizer.stated import Stated
 
 MOST = 5  # workloads that are asked about: each takes a few solves
 STEPS = 12

@@ -48,6 +48,7 @@ class Tariff:
         "burst", a right to add some; "kept", those that are not given back when they may be. No more than `ratio` can
         be had for each GPU of the parent. Where `least` is not 0 all can be had, but only if so much of the parent is.
     exclusive: of the offers that share this name at most one is bought.
+    month: how many months after the start of the plan it is bought.
     rates: of a commitment in dollars, what a GPU-hour draws from it, by GPU model and region. Its unit is a dollar an
         hour instead of a GPU: holding is $ per dollar, and quantities of it are dollars an hour.
     """
@@ -80,7 +81,13 @@ class Tariff:
     ratio: float = math.inf
     least: float = 0.0
     exclusive: str | None = None
+    month: float = 0.0
     rates: tuple[Rate, ...] = ()
+
+    @property
+    def later(self) -> bool:
+        """Whether it is decided on after the start, when more is known."""
+        return self.held and self.owned is None and (self.month > 0 or self.rider == "kept")
 
     @property
     def beyond(self) -> bool:

@@ -13,7 +13,7 @@ from optimizer.demand import usage_hours, work_of
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from optimizer.plan import Inputs
+    from optimizer.stated import Inputs
 
 LEVELS = ("all", "provider", "gpu_model", "team")
 LATELY = timedelta(days=7)

@@ -12,7 +12,7 @@ from app.tui.words import name
 if TYPE_CHECKING:
     from app.session import Request, Session
     from app.tui.pools import Allocation
-    from optimizer.plan import Inputs
+    from optimizer.stated import Inputs
     from optimizer.tariffs import Tariff
 
 OURS = ("app", "optimizer", "providers")

@@ -7,8 +7,8 @@ import polars as pl
 
 from optimizer.demand import WorkloadRule
 from optimizer.limits import Limits
-from optimizer.plan import Inputs, stated_of
 from optimizer.problem import Problem
+from optimizer.stated import Inputs, stated_of
 from providers.tables import OFFERS, USAGE, checked
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

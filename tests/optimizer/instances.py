@@ -10,7 +10,7 @@ from reference import HELD, MONTH, Plain, plain
 from optimizer.demand import WorkloadRule
 from optimizer.ladder import Buying, PriceMove
 from optimizer.limits import parse
-from optimizer.plan import Inputs
+from optimizer.stated import Inputs
 from providers.columns import Table
 from providers.tables import COMMITMENTS, OFFERS, USAGE, checked
 from tests.optimizer.reference_draws import Wanted, instruments_for, with_instruments

@@ -9,7 +9,8 @@ from instances import NOW, Case, offer, series
 from optimizer.baseline import current_cost, on_demand_rates
 from optimizer.edits import Change
 from optimizer.ladder import Buying, PriceMove
-from optimizer.plan import plan_of, stated_of
+from optimizer.plan import plan_of
+from optimizer.stated import stated_of
 
 YEAR = 8760
 OFFERS = [offer("dear", price=5.0), offer("cheap", price=4.0), offer("gcp", price=3.0, provider="gcp")]

@@ -10,7 +10,8 @@ from reference import Terms
 
 from optimizer.curve import demand_curve, vendor_value
 from optimizer.errors import InfeasibleError
-from optimizer.plan import plan_of, stated_of
+from optimizer.plan import plan_of
+from optimizer.stated import stated_of
 
 ORACLE = (40, 40, 40, 60, 80, 100, 100, 60)
 

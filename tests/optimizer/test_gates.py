@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from instances import Case, offer, owned, series
 
 from optimizer import gates
-from optimizer.plan import plan_of, stated_of
+from optimizer.plan import plan_of
+from optimizer.stated import stated_of
 
 ORACLE = (40, 40, 40, 60, 80, 100, 100, 60)
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

@@ -9,7 +9,8 @@ import pytest
 from instances import NOW, offer, table
 
 from optimizer.limits import Limits
-from optimizer.plan import Inputs, Plan, plan_of
+from optimizer.plan import Plan, plan_of
+from optimizer.stated import Inputs
 from providers.tables import HELD, OFFERS, USAGE, checked
 
 HISTORIES = Path(__file__).parents[2].parent / "shared" / "data" / "usage"

@@ -12,8 +12,9 @@ from reference import Terms
 from optimizer.demand import WorkloadRule
 from optimizer.dispatch import dispatch_of
 from optimizer.errors import InfeasibleError
-from optimizer.plan import Plan, Stated, plan_of, solved, stated_of
+from optimizer.plan import Plan, plan_of
 from optimizer.solve import Memory, Solution
+from optimizer.stated import Stated, solved, stated_of
 
 RELATIVE = 1e-7
 DUST = 1e-6

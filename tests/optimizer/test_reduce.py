@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from instances import cases
 
-from optimizer.plan import stated_of
 from optimizer.reduce import useful_pairs
+from optimizer.stated import stated_of
 
 
 def dropped_by_any(problem):

@@ -9,11 +9,11 @@ from instances import Case, cases, offer, owned, series
 
 from optimizer.dispatch import dispatch_of
 from optimizer.errors import InfeasibleError
-from optimizer.plan import solved, stated_of
 from optimizer.replay import Replay, replay
 from optimizer.replay_orders import ORDERED, kind_of
 from optimizer.replay_places import book_of
 from optimizer.solve import Memory
+from optimizer.stated import solved, stated_of
 from tests.optimizer.test_random_instances import EVERY
 
 SAME = 1e-9

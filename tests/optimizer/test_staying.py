@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from instances import Case, offer, series
 
 from optimizer.demand import WorkloadRule
-from optimizer.plan import plan_of, stated_of
+from optimizer.plan import plan_of
 from optimizer.solve import Memory
+from optimizer.stated import stated_of
 from optimizer.staying import staying
 
 ORACLE = [40, 40, 40, 60, 80, 100, 100, 60]

@@ -9,8 +9,9 @@ from instances import Case, cases, hour, offer, owned, series
 from reference import HELD, Plain, Terms
 
 from optimizer.errors import InfeasibleError
-from optimizer.plan import Plan, QuoteValue, plan_of, solved, stated_of
+from optimizer.plan import Plan, QuoteValue, plan_of
 from optimizer.solve import Memory, solve
+from optimizer.stated import solved, stated_of
 from optimizer.walkaway import flip, walk_away
 
 ORACLE = (40, 40, 40, 60, 80, 100, 100, 60)

@@ -1,0 +1,137 @@
+"""What is to be planned, and the same as numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+
+from optimizer.conflict import conflict_in
+from optimizer.demand import Demand, Horizon, demand_of, usage_hours
+from optimizer.edits import Change
+from optimizer.errors import InfeasibleError
+from optimizer.floors import SpendTerms, discounted, spends_of
+from optimizer.ladder import AT_THE_START, Buying
+from optimizer.limits import Limits
+from optimizer.problem import Problem, problem_of
+from optimizer.scenarios import Future, Scenario, in_drought, joined
+from optimizer.solve import Memory, Solution, solve
+from optimizer.streams import WorkloadRule
+from optimizer.tariffs import Tariff, changes_in
+from optimizer.terms import tariffs_of
+from providers.tables import Diagnostic, InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """Everything a plan follows from; the same inputs give the same plan.
+
+    usage, offers, commitments: checked tables. months: length of the horizon, None for exactly the hours of the
+    history. now: the time at which a horizon of months begins. ladder_months: time between two dates at which a plan
+    may buy, None for all at the start. moves: how list prices are expected to move.
+    """
+
+    usage: pl.DataFrame
+    offers: pl.DataFrame
+    commitments: pl.DataFrame | None
+    rules: tuple[WorkloadRule, ...]
+    limits: Limits
+    months: float | None
+    now: datetime
+    buying: Buying = AT_THE_START
+    forecast: str | None = None
+    growth_per_month: float = 0.0
+    changes: tuple[Change, ...] = ()
+    scenarios: tuple[Scenario, ...] = ()
+    risk: float = 0.0
+    tail: float = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """The inputs as numbers, with the names that go with them."""
+
+    horizon: Horizon
+    demand: Demand
+    tariffs: tuple[Tariff, ...]
+    problem: Problem
+    found: tuple[Diagnostic, ...]
+
+    def priced_by(self, solution: Solution) -> Stated:
+        """Return the same with the prices that a solution pays: discounts hang on commitments to spend."""
+        parts = [1.0 - floor.discounts for floor in solution.problem.floors]
+        part = np.prod([np.ones(len(self.tariffs)), *parts], axis=0)
+        tariffs = tuple(discounted(tariff, float(each)) for tariff, each in zip(self.tariffs, part, strict=True))
+        return replace(self, tariffs=tariffs, problem=solution.problem)
+
+
+def stated_of(inputs: Inputs) -> Stated:
+    """Write the inputs as the program of design section 5.
+
+    Raises:
+        InputError: something that was asked for cannot be planned together.
+    """
+    horizon = Horizon.of(usage_hours(inputs.usage), months=inputs.months, now=inputs.now)
+    spends = spends_of(inputs.offers, inputs.commitments)
+    if inputs.scenarios:
+        return _uncertain(inputs, horizon, spends)
+    tariffs, demand, found = _terms(inputs, horizon, spends)
+    problem = problem_of(demand, tariffs, inputs.limits, spends)
+    return Stated(horizon=horizon, demand=demand, tariffs=tariffs, problem=problem, found=(*found, *demand.diagnostics))
+
+
+def _terms(
+    inputs: Inputs, horizon: Horizon, spends: Sequence[SpendTerms], scenario: Scenario | None = None
+) -> tuple[tuple[Tariff, ...], Demand, list[Diagnostic]]:
+    """Return what may serve, and what has to be served."""
+    tariffs, found = tariffs_of(
+        inputs.offers, inputs.commitments, horizon=horizon, limits=inputs.limits, buying=inputs.buying
+    )
+    tariffs = tariffs if scenario is None else in_drought(tariffs, scenario, horizon)
+    demand = demand_of(
+        inputs.usage,
+        rules=inputs.rules,
+        horizon=horizon,
+        changes=changes_in((*tariffs, *spends)),
+        forecast=inputs.forecast,
+        per_month=inputs.growth_per_month,
+        planned=inputs.changes,
+    )
+    return tariffs, demand, found
+
+
+def _uncertain(inputs: Inputs, horizon: Horizon, spends: Sequence[SpendTerms]) -> Stated:
+    """State all scenarios as one program."""
+    shared = inputs.limits.providers or math.isfinite(inputs.limits.spot)
+    if spends or (inputs.risk and shared):
+        what = "commitments to spend" if spends else "limits on shares under a weight of risk"
+        raise InputError("scenarios", f"do not go with {what}", "take one of the two out of the plan")
+    futures, found = [], []
+    for scenario in inputs.scenarios:
+        moves = (*inputs.buying.moves, *scenario.moves)
+        changed = replace(
+            inputs,
+            buying=replace(inputs.buying, moves=moves),
+            changes=(*inputs.changes, *scenario.changes),
+        )
+        tariffs, demand, left_out = _terms(changed, horizon, spends, scenario)
+        futures.append(Future(scenario=scenario, demand=demand, tariffs=tariffs))
+        found += left_out
+    whole = joined(futures)
+    outlook = replace(whole.timeline.outlook, weight=inputs.risk, tail=inputs.tail)
+    timeline = replace(whole.timeline, outlook=outlook)
+    problem = problem_of(whole.demand, whole.tariffs, inputs.limits, spends, timeline)
+    known = tuple(dict.fromkeys((*found, *whole.demand.diagnostics)))
+    return Stated(horizon=horizon, demand=whole.demand, tariffs=whole.tariffs, problem=problem, found=known)
+
+
+def solved(stated: Stated, memory: Memory) -> Solution:
+    """Solve, or say why there is no plan."""
+    try:
+        return solve(stated.problem, memory, anew=True)
+    except InfeasibleError:
+        raise InfeasibleError(conflict_in(stated.problem, stated.demand, stated.tariffs, stated.found)) from None
