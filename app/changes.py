@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from app.diagnostics import UsageError
-from app.future import is_glob, models_of, moment, percent
+from app.future import is_glob, models_of
 from app.setting_tables import ChangeTable, tables_of
+from app.values import moment, month_or_day, percent
 from optimizer.edits import Change
+from optimizer.ladder import after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from providers.tables import Diagnostic
 
@@ -20,22 +22,30 @@ OF_A_LAUNCH = ("like", "interruptible")
 OF_THE_REST = ("retire", "factor", "gpu_sharing", "distilled", "scale_to_zero", "to_model", "ratio")
 
 
-def changes_of(raw: object, where: str) -> tuple[tuple[Change, ...], list[Diagnostic]]:
+def changes_of(
+    raw: object, where: str, *, name: str = "changes", begins: datetime | None = None
+) -> tuple[tuple[Change, ...], list[Diagnostic]]:
     """Read the planned changes, in their order; GPU models that are no glob get their canonical names.
+
+    Args:
+        raw: the tables.
+        where: the file, for errors.
+        name: what the tables are called there.
+        begins: the start of the plan, from which months count; None where only dates can be meant.
 
     Raises:
         UsageError: one of them cannot be read, or says two things that exclude each other.
     """
-    tables = tables_of(raw, ChangeTable, where=where, name="changes")
+    tables = tables_of(raw, ChangeTable, where=where, name=name)
     for place, table in tables:
         _check(table, place)
-    written = [name for _, table in tables for name in (table.gpu_model, table.to_model) if name is not None]
+    written = [model for _, table in tables for model in (table.gpu_model, table.to_model) if model is not None]
     names, found = models_of(written, where)
-    return tuple(_change(table, names, place) for place, table in tables), found
+    return tuple(_change(table, names, place, begins) for place, table in tables), found
 
 
-def _change(table: ChangeTable, names: Mapping[str, str], place: str) -> Change:
-    start, end = _time(table.start, f"{place} start"), _time(table.end, f"{place} end")
+def _change(table: ChangeTable, names: Mapping[str, str], place: str, begins: datetime | None) -> Change:
+    start, end = _time(table.start, f"{place} start", begins), _time(table.end, f"{place} end", begins)
     if start is not None and end is not None and end <= start:
         raise UsageError(f"{place}: ends on {end:%Y-%m-%d}, which is not after its start; correct one of the two")
     left = table.factor * table.distilled * table.ratio / table.gpu_sharing
@@ -88,5 +98,10 @@ def _said(table: ChangeTable, name: str) -> bool:
     return bool(getattr(table, name) != getattr(NOTHING, name))
 
 
-def _time(value: object, where: str) -> datetime | None:
-    return None if value is None else moment(value, where=f"{where}: {value}")
+def _time(value: object, where: str, begins: datetime | None) -> datetime | None:
+    if value is None:
+        return None
+    if begins is None:
+        return moment(value, where=f"{where}: {value}")
+    found = month_or_day(value, where=where)
+    return found if isinstance(found, datetime) else after(begins, found)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from app.diagnostics import UsageError
 from app.setting_tables import PriceTable, tables_of
+from app.values import LONGEST_MONTHS, month_or_day, months, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     from optimizer.ladder import Buying, PriceMove
     from providers.tables import Diagnostic
 
+__all__ = [
+    "LONGEST_MONTHS", "Outlook", "PriceStep", "buying_of", "described", "is_glob", "models_of", "month_of", "months",
+    "moves_of", "outlook", "outlook_of", "percent", "price_steps", "settled", "weighed",
+]  # fmt: skip
+
 BEST = "best"  # as in optimizer.forecast_choice, which takes long to import
 
-MONTHS = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(mo|m|months?|y|yr|years?)?\s*", re.IGNORECASE)
-PERCENT = re.compile(r"\s*([+-]?\d+(?:\.\d+)?)\s*(%)?\s*")
+NONE = "none"
+LONGEST_TAIL = 0.999  # beyond it a plan would hang on a probability that nobody knows
 MOST_DATES = 60  # at which a plan may buy: every offer stands in it once for each
-LONGEST_MONTHS = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +36,16 @@ class Outlook:
     """How the time to come is taken; None is what nobody said. Shares are per month, and for capital per year.
 
     forecast: a method, or `best`; ladder_months: time between two purchase dates, infinite for all at the start.
+    scenarios: the file of futures, or `none`; risk: how much the tail of their costs counts; tail: where it begins.
     """
 
     forecast: str | None = None
     growth_per_month: float | None = None
     ladder_months: float | None = None
     capital_per_year: float | None = None
+    scenarios: str | None = None
+    risk: float | None = None
+    tail: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,19 +94,44 @@ def outlook_of(table: PlanTable, where: str) -> Outlook:
         capital=table.cost_of_capital,
         names=tuple(f"{where}: [plan] {key}" for key in keys),  # type: ignore[arg-type]
     )
-    return _consistent(found, where=f"{where}: [plan]")
+    said = weighed(found, scenarios=table.scenarios, risk=table.risk, tail=table.tail, where=f"{where}: [plan] ")
+    return _consistent(said, where=f"{where}: [plan]")
+
+
+def weighed(
+    found: Outlook, *, scenarios: str | None, risk: str | float | None, tail: str | float | None, where: str = "--"
+) -> Outlook:
+    """Return the outlook with scenarios, and how they are weighed, as they were asked for.
+
+    Args:
+        found: what else is expected.
+        scenarios: a file, or `none`.
+        risk: how much the tail counts, 0 for the expected cost alone.
+        tail: 95% for the worst twentieth of the outcomes.
+        where: what stands before the three where they were asked for.
+
+    Raises:
+        UsageError: one of them cannot be read, or has no meaning.
+    """
+    return replace(
+        found,
+        scenarios=scenarios,
+        risk=None if risk is None else percent(risk, where=f"{where}risk", whole=True),
+        tail=None if tail is None else _tail(tail, where=f"{where}tail"),
+    )
 
 
 def settled(asked: Outlook, said: Outlook, *, months: float | None) -> Outlook:
     """Return what holds: what was asked for, else what the settings say; `months` is the horizon, None: the history.
 
     Raises:
-        UsageError: a forecast and a growth do not go together, or either or a ladder with the hours of the history.
+        UsageError: a forecast and a growth do not go together, or either or a ladder with the hours of the history, or
+            there are no scenarios to weigh.
     """
     found = replace(said, **{name: value for name in Outlook.__slots__ if (value := getattr(asked, name)) is not None})
     if asked.growth_per_month is None and found.forecast not in (None, "growth", BEST):
         found = replace(found, growth_per_month=None)  # the settings' growth was for the method that gave way
-    found = _consistent(found, where="--forecast")
+    found = _with_scenarios(_consistent(found, where="--forecast"), asked)
     if months is None:
         _refuse_history(found)
     elif found.ladder_months is not None and months > MOST_DATES * found.ladder_months:
@@ -114,6 +147,8 @@ def described(found: Outlook, *, commit_idle: bool) -> dict[str, str]:
     said |= {name: f"{100 * share:.6g}%" for name, share in shares.items() if share}
     if found.ladder_months not in (None, float("inf")):
         said["ladder"] = f"{found.ladder_months:g}mo"
+    said |= {"scenarios": found.scenarios} if found.scenarios else {}
+    said |= {"risk": f"{100 * found.risk:.6g}%"} if found.risk else {}
     return said | ({"idle": "committed"} if commit_idle else {})
 
 
@@ -129,16 +164,20 @@ def buying_of(settled: Outlook, moves: Iterable[PriceMove]) -> Buying:
     )
 
 
-def price_steps(raw: object, where: str) -> tuple[tuple[PriceStep, ...], list[Diagnostic]]:
-    """Read [[prices]]; GPU models that are no glob get their canonical names.
+def price_steps(raw: object, where: str, *, name: str = "prices") -> tuple[tuple[PriceStep, ...], list[Diagnostic]]:
+    """Read [[prices]], or what has another name in its place; GPU models that are no glob get their canonical names.
 
     Raises:
         UsageError: one of them cannot be read.
     """
-    tables = tables_of(raw, PriceTable, where=where, name="prices")
+    tables = tables_of(raw, PriceTable, where=where, name=name)
     names, found = models_of([table.gpu_model for _, table in tables], where)
     steps = [
-        PriceStep(gpu_model=names[table.gpu_model], begins=_begins(table.begins, place), factor=table.factor)
+        PriceStep(
+            gpu_model=names[table.gpu_model],
+            begins=month_or_day(table.begins, where=f"{place} from"),
+            factor=table.factor,
+        )
         for place, table in tables
     ]
     return tuple(steps), found
@@ -162,7 +201,7 @@ def moves_of(
             message = f"the move of {step.gpu_model} on {step.begins:%Y-%m-%d} is left out: prices have it already"
             found.append(_without_effect(message, "take it out of [[prices]]"))
         else:
-            moves.append(PriceMove(gpu_model=step.gpu_model, from_month=_month(step, start), factor=step.factor))
+            moves.append(PriceMove(gpu_model=step.gpu_model, from_month=month_of(step, start), factor=step.factor))
     return tuple(moves), found
 
 
@@ -178,54 +217,6 @@ def models_of(names: Iterable[str], where: str) -> tuple[dict[str, str], list[Di
 def is_glob(name: str) -> bool:
     """Say whether a name stands for whatever matches it."""
     return any(sign in name for sign in "*?[")
-
-
-def moment(value: object, *, where: str) -> datetime:
-    """Return a TOML date or date-time, or a text that is one, in UTC.
-
-    Raises:
-        UsageError: it is none.
-    """
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value.strip())
-        except ValueError:
-            value = None
-    if isinstance(value, datetime):
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-    if isinstance(value, date):
-        return datetime.combine(value, time(), UTC)
-    raise UsageError(f"{where} is no date; write 2027-03-01 or 2027-03-01T12:00:00Z")
-
-
-def percent(value: str | float, *, where: str, least: float = 0.0) -> float:
-    """Read 5% or 0.05 as the share 0.05, between `least` and 1.
-
-    Raises:
-        UsageError: it is none, or may be one in a hundred or the whole.
-    """
-    found = PERCENT.fullmatch(value if isinstance(value, str) else f"{value:.12f}")
-    share = float(found[1]) / (100 if found[2] else 1) if found else float("nan")
-    plain = found is not None and (found[2] is not None or abs(share) < 1)
-    if not plain or not least <= share <= 1:
-        bounds = f"between {100 * least:g}% and 100%"
-        raise UsageError(f"{where}: {value!r} is no percentage {bounds}; write 5% or 0.05")
-    return share
-
-
-def months(value: object, *, where: str) -> float:
-    """Read 6mo, 1y or a number of months.
-
-    Raises:
-        UsageError: it is none, or more than fifty years.
-    """
-    text = f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else value
-    found = MONTHS.fullmatch(text) if isinstance(text, str) else None
-    unit = (found[2] or "mo").lower() if found else "mo"
-    number = float(found[1]) * (12 if unit.startswith("y") else 1) if found else float("nan")
-    if not 0 <= number <= LONGEST_MONTHS:
-        raise UsageError(f"{where}: {value!r} is no time in months; write 6mo or 1y (at most 50y)")
-    return number
 
 
 def _check_method(name: str, where: str) -> None:
@@ -250,6 +241,17 @@ def _consistent(found: Outlook, *, where: str) -> Outlook:
     return found
 
 
+def _with_scenarios(found: Outlook, asked: Outlook) -> Outlook:
+    """Let `none` put aside what the settings say of scenarios, and refuse to weigh what is not there."""
+    if found.scenarios is not None and found.scenarios.strip().lower() == NONE:
+        found = replace(found, scenarios=None, risk=asked.risk, tail=asked.tail)
+    for name in ("risk", "tail"):
+        if found.scenarios is None and getattr(found, name) is not None:
+            remedy = "name a file with --scenarios, or scenarios in [plan]"
+            raise UsageError(f"--{name}: there are no scenarios to weigh; {remedy}")
+    return found
+
+
 def _refuse_history(found: Outlook) -> None:
     remedy = "plan months with --horizon, such as 12mo"
     if found.forecast not in (None, "typical"):
@@ -262,6 +264,14 @@ def _refuse_history(found: Outlook) -> None:
         raise UsageError(f"--ladder {found.ladder_months:g}mo: {problem}; {remedy}, or use --ladder none")
 
 
+def _tail(value: str | float, where: str) -> float:
+    share = percent(value, where=where)
+    if share > LONGEST_TAIL:
+        problem = f"{value!r} leaves no tail"
+        raise UsageError(f"{where}: {problem}; write 95% for the worst twentieth, at most {100 * LONGEST_TAIL:g}%")
+    return share
+
+
 def _ladder(value: str | float, where: str) -> float:
     if isinstance(value, str) and value.strip().lower() == "none":
         return float("inf")
@@ -271,13 +281,8 @@ def _ladder(value: str | float, where: str) -> float:
     return found
 
 
-def _begins(value: object, place: str) -> float | datetime:
-    if isinstance(value, date) or (isinstance(value, str) and re.match(r"\s*\d{4}-", value)):
-        return moment(value, where=f"{place} from: {value}")
-    return months(value, where=f"{place} from")
-
-
-def _month(step: PriceStep, start: datetime) -> float:
+def month_of(step: PriceStep, start: datetime) -> float:
+    """Return from which month after the start on a price moves."""
     from providers.tables import HOURS_PER_MONTH
 
     if isinstance(step.begins, datetime):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -67,7 +68,7 @@ def _savings_missed(rules: Rules, session: Session, plan: PlanFile, against: Pla
         if purchase.offer_id not in bought
     }
     with hushed():
-        kept = gates.cost_of_keeping(stated_of(session.inputs), quantities)
+        kept = gates.cost_of_keeping(stated_of(replace(session.inputs, risk=0.0)), quantities)
     what = "buying nothing new" if against is None else "the plan compared with, at today's prices,"
     return gates.savings_missed(float(plan.summary.cost), kept=kept, limit=rules.limits["savings_missed"], what=what)
 

@@ -11,9 +11,10 @@ import polars as pl
 from app import settings
 from app.books import about, books_of, name_of
 from app.books import offers_of as books_for_prices
-from app.future import buying_of, described, moves_of, outlook, settled
+from app.future import buying_of, described, moves_of, outlook, settled, weighed
 from app.reports.planfile import decimal
 from app.reports.text import count, money
+from app.scenario_files import scenarios_of
 from app.session import Origin, Session
 from app.workload_rules import about_places, with_egress
 from optimizer.demand import Horizon, usage_hours, with_idle, work_of
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from app.session import Request
     from optimizer.streams import WorkloadRule
 
+TAIL = 0.95  # the worst twentieth of the outcomes
 COSTS = ("list_cost", "effective_cost", "billed_cost")
 
 
@@ -68,6 +70,7 @@ def session_of(request: Request) -> Session:
     used = with_idle(used) if request.commit_idle else used
     rules, found_places = _rules(said, used, {*used["provider"].drop_nulls(), *offered["provider"]})
     start = Horizon.of(usage_hours(used), months=months, now=request.now).start
+    futures = None if expected.scenarios is None else scenarios_of(expected.scenarios, start=start, offers=offered)
     moves, found_moves = moves_of(said.prices, start=start, sold=offered["gpu_model"])
     return Session(
         inputs=Inputs(
@@ -82,6 +85,9 @@ def session_of(request: Request) -> Session:
             forecast=expected.forecast,
             growth_per_month=expected.growth_per_month or 0.0,
             changes=said.changes,
+            scenarios=futures.scenarios if futures else (),
+            risk=expected.risk or 0.0,
+            tail=TAIL if expected.tail is None else expected.tail,
         ),
         usage=tuple(_origin(source, "hour") for source in usage),
         offers=tuple(_origin(source, "as_of") for source in books),
@@ -91,7 +97,15 @@ def session_of(request: Request) -> Session:
         demo=demo,
         currency=currency,
         outlook=described(expected, commit_idle=request.commit_idle),
-        diagnostics=(*_about(request, books), *said.diagnostics, *found, *found_places, *found_moves),
+        scenarios=Origin(path=futures.path, sha256=futures.sha256, rows=len(futures.scenarios)) if futures else None,
+        diagnostics=(
+            *_about(request, books),
+            *said.diagnostics,
+            *found,
+            *found_places,
+            *found_moves,
+            *(futures.diagnostics if futures else ()),
+        ),
     )
 
 
@@ -189,7 +203,8 @@ def _about_idle(usage: pl.DataFrame, currency: str, *, planned: bool) -> list[Di
 
 def _asked(request: Request) -> Outlook:
     """Return what the options say of the time to come."""
-    return outlook(forecast=request.forecast, growth=request.growth, ladder=request.ladder, capital=request.capital)
+    found = outlook(forecast=request.forecast, growth=request.growth, ladder=request.ladder, capital=request.capital)
+    return weighed(found, scenarios=request.scenarios, risk=request.risk, tail=request.tail)
 
 
 def _rules(

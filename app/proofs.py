@@ -25,7 +25,8 @@ def vendors_of(inputs: Inputs, plan: Plan, memory: Memory) -> dict[str, float | 
     """Return what the plan would cost more without any offer of each vendor that quotes; None: there would be none."""
     stated = stated_of(inputs)
     names = sorted({value.tariff.provider for value in plan.walk_away})
-    return {name: vendor_value(stated.problem, name, cost=plan.summary.cost, memory=memory) for name in names}
+    weighed = plan.summary.cost if plan.risk is None else plan.risk.weighed
+    return {name: vendor_value(stated.problem, name, cost=weighed, memory=memory) for name in names}
 
 
 def _curve(stated: Stated, value: QuoteValue, memory: Memory, solves: int) -> tuple[Step, ...]:

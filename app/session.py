@@ -26,7 +26,8 @@ class Request:
 
     usage, offers, commitments: files. offer: quotes as typed. limit: caps as typed. config: the settings file.
     workspace: the folder of fetched prices. forecast, growth, ladder, capital: what is expected of the time to come, as
-    typed. commit_idle: whether GPUs that nobody asked for are planned for too.
+    typed. commit_idle: whether GPUs that nobody asked for are planned for too. scenarios: a file of futures; risk,
+    tail: how they are weighed, as typed.
     """
 
     now: datetime
@@ -43,6 +44,9 @@ class Request:
     ladder: str | None = None
     capital: str | None = None
     commit_idle: bool = False
+    scenarios: str | None = None
+    risk: str | None = None
+    tail: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +64,9 @@ class Origin:
 class Session:
     """Everything a plan follows from, where it came from, and what was found on the way.
 
-    horizon: as it was asked for. config: the settings file, None where there is none. demo: whether the usage is the
-    bundled one. currency: of every amount. outlook: what is asked of the time to come, as text; empty where nothing is.
+    horizon: as it was asked for. config, scenarios: the settings and the file of futures, None where there is none.
+    demo: whether the usage is the bundled one. currency: of every amount. outlook: what is asked of the time to come,
+    as text; empty where nothing is.
     """
 
     inputs: Inputs
@@ -74,6 +79,7 @@ class Session:
     currency: str
     diagnostics: tuple[Diagnostic, ...]
     outlook: Mapping[str, str] = field(default_factory=dict)
+    scenarios: Origin | None = None
     solver: Solver = field(default_factory=Solver, compare=False, repr=False)
 
     def with_price(self, offer_id: str, *, holding: float | None = None, usage: float | None = None) -> Session:
@@ -123,6 +129,11 @@ class Session:
         """Find the demand curve of each quote: the GPUs worth buying at each price, in the vendor's terms."""
         return self.solver.curves(self.inputs, plan, solves=solves)
 
+    @property
+    def past(self) -> Inputs:
+        """What rules are tried on: scenarios are of the time to come, and have no part in the past."""
+        return replace(self.inputs, scenarios=(), risk=0.0)
+
     def backtest(self, *, train: float) -> Backtest:
         """Try rules for buying on the first part of the history, and let them live through the rest.
 
@@ -133,7 +144,7 @@ class Session:
         from providers.tables import InputError
 
         try:
-            return self.solver.backtest(self.inputs, train=train)
+            return self.solver.backtest(self.past, train=train)
         except InputError as error:
             raise UsageError(str(error)) from None
         except ValueError as error:

@@ -39,7 +39,8 @@ class PlanTable(msgspec.Struct, forbid_unknown_fields=True):
     """What to plan for: horizon is 12mo, 1y and so on, or history for exactly the hours of the usage.
 
     forecast: best, or a method; without one the history is typical of the horizon. growth_per_month: of the method
-    growth. ladder: time between two dates at which the plan may buy. cost_of_capital: a year.
+    growth. ladder: time between two dates at which the plan may buy. cost_of_capital: a year. scenarios: a file of
+    futures; risk: how much the tail of their costs counts against the expected cost; tail: where it begins.
     """
 
     horizon: str = "12mo"
@@ -47,6 +48,9 @@ class PlanTable(msgspec.Struct, forbid_unknown_fields=True):
     growth_per_month: Percent | None = None
     ladder: Months | None = None
     cost_of_capital: Percent | None = None
+    scenarios: str | None = None
+    risk: Percent | None = None
+    tail: Percent | None = None
 
 
 class LimitsTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -112,6 +116,31 @@ class ChangeTable(msgspec.Struct, forbid_unknown_fields=True):
     idle_below: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.1
     to_model: str | None = None
     ratio: Above = 1.0
+
+
+class DroughtTable(msgspec.Struct, forbid_unknown_fields=True):
+    """Spot that is not to be had, from a month or a day until another, else to the end; globs say which."""
+
+    gpu_model: Annotated[str, msgspec.Meta(min_length=1)] = "*"
+    provider: Annotated[str, msgspec.Meta(min_length=1)] = "*"
+    begins: MonthOrDate = msgspec.field(name="from", default=0)
+    until: MonthOrDate = None
+
+
+class ScenarioTable(msgspec.Struct, forbid_unknown_fields=True):
+    """One future of a file of scenarios; what it changes stands in tables of its own, which are read one by one."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
+    probability: Percent
+    changes: Any = []
+    prices: Any = []
+    droughts: Any = []
+
+
+class ScenariosTable(msgspec.Struct, forbid_unknown_fields=True):
+    """A file of scenarios."""
+
+    scenario: Any = []
 
 
 class SourcesTable(msgspec.Struct, forbid_unknown_fields=True):

@@ -3,11 +3,12 @@
 What a rule buys is held through the rest whatever happens, everything else is bought as it is used. The cost is that of
 the horizon if the rest is typical of it, so that it compares with a plan's. Hindsight decides on the rest itself: no
 rule can be cheaper. A forecast is made where the first part ends, for the hours of the rest; changes that are planned
-for the time to come have no part in the past.
+for the time to come have no part in the past. Rules that decide again and again are in `rolling`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import numpy as np
 import polars as pl
@@ -17,9 +18,9 @@ from optimizer.dispatch import dispatch_of
 from optimizer.errors import InfeasibleError
 from optimizer.forecast import ahead
 from optimizer.forecast_choice import forecast_of
-from optimizer.plan import Inputs, Stated, stated_of
 from optimizer.problem import Floats, Problem
-from optimizer.solve import Solution, solve
+from optimizer.solve import Memory, Solution, solve
+from optimizer.stated import Inputs, Stated, stated_of
 from providers.tables import HOURS_PER_MONTH
 
 RECENT_DAYS = 30
@@ -41,11 +42,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backtest:
-    """Outcomes, the cheapest first; the hours that rules decide on, and those they live through."""
+    """Outcomes, the cheapest first; the hours that rules decide on, and those they live through.
+
+    every_months: time between two dates at which rules decide, None where they decide once. Then costs are those of
+    the horizon, else of the hours lived through.
+    """
 
     outcomes: tuple[Outcome, ...]
     decided_on: int
     lived_through: int
+    every_months: float | None = None
 
 
 Rule = Callable[[Inputs, Stated], Floats]
@@ -68,40 +74,50 @@ def backtest(inputs: Inputs, *, train: float) -> Backtest:
     ahead = stated_of(rest)
     best = solve(ahead.problem)
     rules: dict[str, Rule] = {
-        "the plan of the first part": _planned,
+        "the plan of the first part": planned,
         f"the plan of its last {RECENT_DAYS} days": _recent,
-        **{f"the {percent}th percentile of each GPU": _percentile(percent) for percent in PERCENTILES},
-        "nothing but what is owned": _nothing,
+        **{f"the {percent}th percentile of each GPU": percentile(percent) for percent in PERCENTILES},
+        "nothing but what is owned": nothing,
     }
     if inputs.forecast is not None:
         rules[f"the plan of the forecast {inputs.forecast}"] = _forecast(inputs, usage_hours(rest.usage))
     past = stated_of(first)
-    found = [_lived(name, rule(first, past), ahead.problem, best.cost) for name, rule in rules.items()]
-    found.append(_outcome("hindsight", best, best.cost))
-    known = sorted(found, key=lambda one: (one.cost is None, one.cost or 0.0, one.rule))
+    found = [lived(name, rule(first, past), ahead.problem, best.cost) for name, rule in rules.items()]
     return Backtest(
-        outcomes=tuple(known),
+        outcomes=ranked([*found, outcome("hindsight", best, best.cost)]),
         decided_on=len(usage_hours(first.usage)),
         lived_through=len(usage_hours(rest.usage)),
     )
 
 
-def _split(inputs: Inputs, train: float) -> tuple[Inputs, Inputs]:
-    hours = usage_hours(inputs.usage)
+def split_at(hours: pl.Series, train: float) -> datetime:
+    """Return the first hour of the rest.
+
+    Raises:
+        ValueError: a part of the history would be empty.
+    """
     place = round(train * len(hours))
     if not 0 < place < len(hours):
         raise ValueError(f"of {len(hours)} hours, a share of {train:g} leaves a part empty")
-    first = inputs.usage.filter(pl.col("hour") < hours[place])
-    rest = inputs.usage.filter(pl.col("hour") >= hours[place])
+    since: datetime = hours[place]
+    return since
+
+
+def _split(inputs: Inputs, train: float) -> tuple[Inputs, Inputs]:
+    since = split_at(usage_hours(inputs.usage), train)
+    first = inputs.usage.filter(pl.col("hour") < since)
+    rest = inputs.usage.filter(pl.col("hour") >= since)
     past = replace(inputs, months=inputs.months or 12.0, forecast=None, growth_per_month=0.0, changes=())
     return replace(past, usage=first), replace(past, usage=rest)
 
 
-def _nothing(_: Inputs, past: Stated) -> Floats:
+def nothing(_: Inputs, past: Stated) -> Floats:
+    """Buy nothing."""
     return np.zeros(len(past.tariffs))
 
 
-def _planned(_: Inputs, past: Stated) -> Floats:
+def planned(_: Inputs, past: Stated) -> Floats:
+    """Buy what is cheapest if the past is typical of the time to come."""
     return solve(past.problem).quantities
 
 
@@ -147,7 +163,7 @@ def _expected(first: Inputs, inputs: Inputs, to_come: pl.Series) -> pl.DataFrame
     return pl.concat([first.usage.clear(), rows], how="diagonal_relaxed")
 
 
-def _percentile(percent: int) -> Rule:
+def percentile(percent: int) -> Rule:
     """Return the rule that holds a percentile of each GPU model's demand in whole lots, where that is cheapest."""
 
     def rule(_: Inputs, past: Stated) -> Floats:
@@ -165,7 +181,10 @@ def _percentile(percent: int) -> Rule:
 
 
 def _owned(past: Stated, model: str) -> float:
-    return sum(tariff.owned or 0.0 for tariff in past.tariffs if tariff.gpu_model == model)
+    """Return the GPUs of a model that are owned at the start."""
+    there = past.problem.calendar[:, past.problem.stretch[0]]
+    pairs = zip(past.tariffs, there, strict=True)
+    return sum((tariff.owned or 0.0) * float(share) for tariff, share in pairs if tariff.gpu_model == model)
 
 
 def _cheapest(past: Stated, model: str) -> int | None:
@@ -188,16 +207,22 @@ def _sold(problem: Problem, place: int, level: float) -> float:
     return float(whole) if whole >= problem.minimum[place] else 0.0
 
 
-def _lived(name: str, quantities: Floats, ahead: Problem, best: float) -> Outcome:
+def lived(name: str, quantities: Floats, ahead: Problem, best: float, memory: Memory | None = None) -> Outcome:
     """Hold the quantities through the rest, and serve it at least cost."""
     bought = np.where(ahead.held & np.isnan(ahead.pinned), quantities, ahead.pinned)
     try:
-        return _outcome(name, solve(replace(ahead, pinned=bought)), best)
+        return outcome(name, solve(replace(ahead, pinned=bought), memory), best)
     except InfeasibleError:
         return Outcome(rule=name, cost=None, stranded=None, regret=None)
 
 
-def _outcome(name: str, solution: Solution, best: float) -> Outcome:
+def outcome(name: str, solution: Solution, best: float) -> Outcome:
+    """Return what a solution comes to, against the best."""
     dispatch, problem = dispatch_of(solution), solution.problem
     idle = np.where(problem.held, problem.holding * np.maximum(dispatch.held - dispatch.used, 0.0), 0.0)
     return Outcome(rule=name, cost=solution.cost, stranded=float(idle.sum()), regret=solution.cost - best)
+
+
+def ranked(found: Iterable[Outcome]) -> tuple[Outcome, ...]:
+    """Order outcomes, the cheapest first."""
+    return tuple(sorted(found, key=lambda one: (one.cost is None, one.cost or 0.0, one.rule)))

@@ -142,7 +142,7 @@ def demand_of(
     per_month: float = 0.0,
     planned: Iterable[Change] = (),
 ) -> Demand:
-    """Turn usage into the demand of the horizon.
+    """Turn usage into the demand of the horizon, as `demand_from` does of a history.
 
     Args:
         usage: a checked Usage table.
@@ -156,9 +156,28 @@ def demand_of(
     Raises:
         InputError: the forecast or a change cannot be made.
     """
-    planned = tuple(planned)
     history = history_of(usage, rules)
-    history = replace(history, gpu_hours=before(history, planned, horizon))
+    return demand_from(
+        history, horizon=horizon, changes=changes, forecast=forecast, per_month=per_month, planned=planned
+    )
+
+
+def demand_from(
+    ran: History,
+    *,
+    horizon: Horizon,
+    changes: Iterable[datetime] = (),
+    forecast: str | None = None,
+    per_month: float = 0.0,
+    planned: Iterable[Change] = (),
+) -> Demand:
+    """Turn a history into the demand of the horizon.
+
+    Raises:
+        InputError: the forecast or a change cannot be made.
+    """
+    planned = tuple(planned)
+    history = replace(ran, gpu_hours=before(ran, planned, horizon))
     found = None if forecast is None else _tried(history, horizon, forecast, per_month)
     cuts = {*changes, *(time for change in planned for time in change.times(horizon))}
     if found is None or found.method == "typical":

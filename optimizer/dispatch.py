@@ -70,7 +70,7 @@ def used_by_stretch(solution: Solution) -> Floats:
         for supply, tariffs in enumerate(part.supply_tariffs):
             drawn = solved.served[part.pair_supply == supply].sum(axis=0)
             order = filling_order(problem, tariffs)
-            used[order] += (_shares(solution, part, drawn, order) * drawn) @ hours
+            used[order] += (shares_of(solution, part, drawn, order) * drawn) @ hours
     return used
 
 
@@ -79,6 +79,21 @@ def spend_of(solution: Solution) -> Floats:
     problem = solution.problem
     held = np.where(problem.held, solution.quantities * problem.hours, 0.0)
     return np.asarray(problem.holding * held + problem.usage * used_of(solution))
+
+
+def reached(problem: Problem, solution: Solution) -> dict[str, tuple[float, float]]:
+    """Return what a solution comes to for each limit that is set, and the limit."""
+    dispatch, limits = dispatch_of(solution), problem.limits
+    demanded = problem.demanded or 1.0
+    served = (dispatch.gpu_hours * problem.rates).sum(axis=0)
+    found = {
+        "spot": (float(served[problem.spot].sum()) / demanded, limits.spot),
+        "committed": (float(dispatch.held @ problem.gpus) / demanded, limits.committed),
+        "upfront": (float(problem.upfront @ solution.quantities), limits.upfront_usd),
+    }
+    for name, most in sorted(limits.providers.items()):
+        found[f"provider.{name}"] = (float(served[problem.provider == name].sum()) / demanded, most)
+    return {name: (at, most) for name, (at, most) in found.items() if np.isfinite(most)}
 
 
 def filling_order(problem: Problem, tariffs: Ints) -> Ints:
@@ -98,7 +113,7 @@ def _add_supply(
     drawn = solved.served[ways].sum(axis=0)
     if not drawn.any():
         return
-    shares = _shares(solution, part, drawn, order)
+    shares = shares_of(solution, part, drawn, order)
     for way in ways:
         members = part.members[part.pair_class[way]]
         need = part.demand[part.pair_class[way]]
@@ -106,13 +121,21 @@ def _add_supply(
         gpu_hours[np.ix_(members, order)] += needs[part.pair_class[way]] @ (per_need * shares).T
 
 
-def _shares(solution: Solution, part: Part, drawn: Floats, order: Ints) -> Floats:
-    """Return the share of what is drawn from a supply in each slot that each of its tariffs gives."""
-    problem = solution.problem
+def shares_of(solution: Solution, part: Part, drawn: Floats, order: Ints, at: Ints | None = None) -> Floats:
+    """Return the share of what is drawn from a supply in each slot that each of its tariffs gives.
+
+    Args:
+        solution: what is held.
+        part: whose slots are meant.
+        drawn: GPUs in use in each slot.
+        order: the tariffs of the supply, the first to be filled first.
+        at: the slots; None for all.
+    """
+    problem, stretch = solution.problem, part.stretch if at is None else part.stretch[at]
+    there = problem.calendar[order][:, stretch]
     if not problem.held[order[0]]:
-        return np.ones((1, len(drawn)))
-    first = np.unique(part.slot_of, return_index=True)[1]
-    capacity = solution.quantities[order, None] * problem.calendar[order][:, problem.stretch[first]]
+        return np.asarray(there > 0, dtype=float)  # of pay-as-you-go one tariff at a time is in force
+    capacity = solution.quantities[order, None] * there
     before = np.cumsum(capacity, axis=0) - capacity
     given = np.clip(drawn - before, 0.0, capacity)
     given[-1] += drawn - given.sum(axis=0)  # the solver's tolerance, so that nothing served goes missing

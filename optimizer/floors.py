@@ -3,6 +3,9 @@
 Both come to one thing: what is spent with a provider in a window, but at least so much. A floor counts everything that
 the plan pays the provider, after its discount, and so retires on net spend. A prepaid pool counts what is paid as it is
 used; what it saves against the usage that it buys is given back whether it is used up or not.
+
+A plan never buys capacity beyond the peak of its demand, not even where a provider holds two floors and a dollar spent
+for nothing would count towards both.
 """
 
 from __future__ import annotations

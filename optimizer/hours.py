@@ -43,8 +43,7 @@ class Hours:
         self._pool = part.pools[:, None]
         self._limited = part.pools | np.asarray((np.isfinite(part.payg_cap) & (part.payg_cap > 0)).any(axis=1))
         self._uncommitted = np.minimum(np.where(self._pool, 0.0, part.payg_cap), part.enough[:, None] + 1.0)
-        known = np.broadcast_to(part.pair_cost[:, None], (len(part.pair_cost), part.payg_cap.shape[1]))
-        self._blocks = self._split(known if cost is None else cost)
+        self._blocks = self._split(part.pair_cost if cost is None else cost)
 
     def serve(self, held: Floats) -> Evaluation:
         """Serve every slot at least cost with held[s, c] GPUs in each pool and stretch; 0 for other supplies."""

@@ -11,6 +11,7 @@ from optimizer.baseline import billed_cost, current_cost, on_demand_rates
 from optimizer.demand import Horizon, usage_hours
 from optimizer.dispatch import Dispatch, dispatch_of
 from optimizer.evidence import Load, load_of
+from optimizer.policy import LimitValue, limit_values
 from optimizer.problem import Floats
 from optimizer.reasons import break_even, shares_cost, why_buy, why_first, why_price
 from optimizer.replay import Replay, replay
@@ -116,6 +117,7 @@ class Plan:
     mix: tuple[Service, ...]
     walk_away: tuple[QuoteValue, ...]
     floors: tuple[Spending, ...]
+    limits: tuple[LimitValue, ...]
     risk: Risk | None
     load: Load
     diagnostics: tuple[Diagnostic, ...]
@@ -142,7 +144,7 @@ def _explained(inputs: Inputs, undecided: Stated, solution: Solution, memory: Me
     had = [index for index in map(int, np.flatnonzero(solution.quantities > 0)) if not stated.tariffs[index].beyond]
     held = [_purchase(stated, solution, dispatch, index) for index in had]
     bought = tuple(purchase for purchase in held if purchase.tariff.owned is None)
-    rates = on_demand_rates(inputs.usage, stated.demand, stated.tariffs, stated.problem)
+    rates = on_demand_rates(inputs.usage, undecided.demand, undecided.tariffs, undecided.problem)
     summary = _summary(inputs, stated, solution, dispatch, rates)
     averse = solution.problem.averse
     billed = replay(stated.tariffs, stated.demand, solution, dispatch)
@@ -164,6 +166,7 @@ def _explained(inputs: Inputs, undecided: Stated, solution: Solution, memory: Me
             if tariff.status == "quote" and not tariff.rider
         ),
         floors=spending_of(undecided.problem, solution, memory),
+        limits=limit_values(undecided.problem, solution, memory),
         risk=risk_of(solution.problem, solution, memory),
         load=load_of(stated, solution),
         diagnostics=(*stated.found, *_unproven(solution), *_dearer(billed)),

@@ -62,7 +62,7 @@ def program_of(problem: Problem, part: Part) -> Program:
     return Program(
         cost=np.r_[
             problem.holding[part.offers] * problem.hours[part.offers] * step,
-            (part.pair_cost[:, None] * part.weight).ravel(),
+            (part.pair_cost[:, part.stretch] * part.weight).ravel(),
             free,
         ],
         equal=_widened(demand_rows(part), len(chosen)),
@@ -215,7 +215,7 @@ def grouped(part: Part, group: Ints) -> Part:
     """Return the part with slots merged into groups that need their mean demand.
 
     Every plan for the slots, averaged over each group, serves the groups at the same cost, so the optimum of the
-    groups is a lower bound. A group may only join slots in which the same offers run.
+    groups is a lower bound. A group may only join slots in which the same offers run at the same prices.
     """
     weight = sum_by(group, part.weight)
     first = np.unique(group, return_index=True)[1]

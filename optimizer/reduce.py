@@ -1,10 +1,11 @@
-"""The same optimum with less to decide: five reductions, each exact, each with its reason.
+"""The same optimum with less to decide: six reductions, each exact, each with its reason.
 
 1. Dominated ways to serve are dropped (`useful_pairs`).
 2. Dominated or worthless commitments are dropped (`useful_offers`).
 3. Workloads with the same ways to be served are summed into one class.
 4. Commitments that serve the same classes at the same usage price share one pool.
-5. Hours in which every class needs the same, the same offers run and the same spends count, are merged; families that
+5. Pay-as-you-go that differs in nothing but its price, and is never in force at the same time, is one supply.
+6. Hours in which every class needs the same, the same offers run and the same spends count, are merged; families that
    share nothing are solved apart.
 
 Limits on shares of the demand tell offers apart that are otherwise alike, and so do commitments to spend with one
@@ -30,7 +31,8 @@ class Part:
 
     demand[c, k], weight[k]: as in the problem, summed over the members of a class and over equal slots.
     stretch[k]: which of C stretches of time the slot is of.
-    pair_class[p], pair_supply[p], pair_rate[p], pair_cost[p]: the P ways to serve, $ per GPU-hour used.
+    pair_class[p], pair_supply[p], pair_rate[p]: the P ways to serve. pair_usage[p, c]: $ that a GPU-hour costs at the
+        provider; pair_cost[p, c]: what it costs in all.
     supply_of[o]: the pool each offer adds to. payg_cap[s, c]: most GPUs in use, infinite for none; NaN for a pool.
     offers[o]: index of the tariff in the problem; calendar[o, c] as there.
     enough[s]: GPUs of a supply beyond which no hour could use more. supply_tariffs[s]: the tariffs behind it.
@@ -43,6 +45,7 @@ class Part:
     pair_class: Ints
     pair_supply: Ints
     pair_rate: Floats
+    pair_usage: Floats
     pair_cost: Floats
     payg_cap: Floats
     offers: Ints
@@ -58,6 +61,12 @@ class Part:
         """Which supplies are pools of commitments."""
         return np.asarray(np.isnan(self.payg_cap).any(axis=1))
 
+    def by_stretch(self, served: Floats) -> Floats:
+        """Sum served[p, k] GPU-hours an hour to GPU-hours of each way in each stretch, [p, c]."""
+        count = self.payg_cap.shape[1]
+        found = np.array([sum_by(self.stretch, way * self.weight, count) for way in served])
+        return found.reshape(len(served), count)
+
     @property
     def heads(self) -> Ints:
         """Return the first tariff behind each supply; what a limit asks of it holds for the others too."""
@@ -68,7 +77,7 @@ def parts_of(problem: Problem) -> list[Part]:
     """Split the problem into parts that can be solved apart, each reduced."""
     pairs = useful_pairs(problem)
     offers = useful_offers(problem, pairs)
-    pairs = pairs & (~problem.held | offers)
+    pairs = in_chains(problem, pairs & (~problem.held | offers))
     return [
         part
         for streams, tariffs in _families(problem, pairs)
@@ -194,6 +203,33 @@ def _replaces(problem: Problem, pairs: Bools, rival: int, other: int) -> bool:
     )
 
 
+def chains(problem: Problem, pairs: Bools) -> Ints:
+    """Number pay-as-you-go tariffs so that those of one number differ only in price, and never meet in time."""
+    label = np.full(len(problem.usage), -1)
+    found: dict[tuple[object, ...], list[tuple[int, Bools]]] = {}
+    for tariff in np.flatnonzero(~problem.held & pairs.any(axis=0)):
+        counts = tuple((bool(floor.usage[tariff]), float(floor.discounts[tariff])) for floor in problem.floors)
+        same = (problem.rates[:, tariff].tobytes(), problem.moving[:, tariff].tobytes())
+        key = (*same, str(problem.provider[tariff]), bool(problem.spot[tariff]), counts)
+        known = found.setdefault(key, [])
+        there = problem.open[tariff]
+        place = next((place for place, (_, taken) in enumerate(known) if not (taken & there).any()), len(known))
+        head, taken = known.pop(place) if place < len(known) else (int(tariff), np.zeros_like(there))
+        known.insert(place, (head, taken | there))
+        label[tariff] = head
+    return label
+
+
+def in_chains(problem: Problem, pairs: Bools) -> Bools:
+    """Let every tariff of a chain serve whom one of them is worth considering for, so that they are one supply."""
+    chain = chains(problem, pairs)
+    wider = pairs.copy()
+    for head in np.unique(chain[chain >= 0]):
+        mine = np.flatnonzero(chain == head)
+        wider[:, mine] = pairs[:, mine].any(axis=1, keepdims=True)
+    return wider
+
+
 def _families(problem: Problem, pairs: Bools) -> list[tuple[Ints, Ints]]:
     streams, tariffs = pairs.shape
     if problem.coupled:
@@ -216,7 +252,7 @@ def _bonds(problem: Problem) -> Ints:
 
 def _part(problem: Problem, pairs: Bools, streams: Ints, tariffs: Ints) -> Part | None:
     needed = streams[problem.demand[streams].any(axis=1)]
-    if not len(needed) and not (~np.isnan(problem.pinned[tariffs])).any():
+    if not len(needed) and not (~np.isnan(problem.pinned[tariffs])).any() and not problem.floors:
         return None
     classes = _classes(problem, pairs, needed)
     supplies = _supplies(problem, pairs, tariffs)
@@ -246,11 +282,11 @@ def _summed(problem: Problem, classes: list[Ints]) -> Floats:
 def _supplies(problem: Problem, pairs: Bools, tariffs: Ints) -> list[Ints]:
     """Pool commitments that serve the same streams, at the same rates and usage price, under the same limits."""
     pools: dict[tuple[object, ...], list[int]] = {}
-    parents = problem.parents
+    parents, chain = problem.parents, chains(problem, pairs)
     for tariff in tariffs:
         if not problem.held[tariff]:
             if pairs[:, tariff].any():
-                pools["one", int(tariff)] = [int(tariff)]
+                pools.setdefault(("chain", int(chain[tariff])), []).append(int(tariff))
             continue
         if not pairs[:, tariff].any() and np.isnan(problem.pinned[tariff]) and not parents[tariff]:
             continue
@@ -284,8 +320,8 @@ def _assemble(problem: Problem, pairs: Bools, classes: list[Ints], supplies: lis
     served = pairs[np.ix_(leaders, heads)]
     pair_class, pair_supply = np.nonzero(served)
     held = problem.held[heads]
-    cap = np.where(problem.open[heads], problem.maximum[heads, None], 0.0)
-    cap[held] = np.nan
+    cap, usage = _over_time(problem, supplies)
+    pair_usage = usage[pair_supply]
     offers = [(tariff, index) for index, pool in enumerate(supplies) if held[index] for tariff in pool]
     demand = _summed(problem, classes)[:, first]
     least = np.where(served, problem.rates[np.ix_(leaders, heads)], 1.0).min(axis=0, initial=1.0)
@@ -296,7 +332,8 @@ def _assemble(problem: Problem, pairs: Bools, classes: list[Ints], supplies: lis
         pair_class=pair_class,
         pair_supply=pair_supply,
         pair_rate=problem.rates[np.ix_(leaders, heads)][served],
-        pair_cost=problem.usage[heads][pair_supply] + problem.moving[np.ix_(leaders, heads)][served],
+        pair_usage=pair_usage,
+        pair_cost=pair_usage + problem.moving[np.ix_(leaders, heads)][served][:, None],
         payg_cap=cap,
         offers=np.array([tariff for tariff, _ in offers], dtype=np.int64),
         supply_of=np.array([index for _, index in offers], dtype=np.int64),
@@ -306,3 +343,17 @@ def _assemble(problem: Problem, pairs: Bools, classes: list[Ints], supplies: lis
         members=tuple(classes),
         slot_of=slot_of,
     )
+
+
+def _over_time(problem: Problem, supplies: list[Ints]) -> tuple[Floats, Floats]:
+    """Return cap[s, c] and $ per GPU-hour used of each supply in each stretch; a pool has no cap, and one price."""
+    shape = (len(supplies), problem.calendar.shape[1])
+    cap, usage = np.zeros(shape), np.zeros(shape)
+    for index, tariffs in enumerate(supplies):
+        if problem.held[tariffs[0]]:
+            cap[index], usage[index] = np.nan, problem.usage[tariffs[0]]
+            continue
+        for tariff in tariffs:
+            there = problem.open[tariff]
+            cap[index, there], usage[index, there] = problem.maximum[tariff], problem.usage[tariff]
+    return cap, usage

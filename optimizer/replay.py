@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from optimizer.demand import Demand
-from optimizer.dispatch import Dispatch, filling_order
+from optimizer.dispatch import Dispatch, filling_order, shares_of
 from optimizer.problem import Floats, Ints, sum_by
 from optimizer.reasons import money
 from optimizer.replay_orders import ORDERED, Cover, Use, kind_of, left_on_demand
@@ -156,7 +156,7 @@ def _ran(book: Book, solved: PartSolution, stretch: int) -> _Ran:
 
 
 def _given(solution: Solution, solved: PartSolution, supply: int, at: Ints) -> Iterator[tuple[int, int, Floats]]:
-    """Yield way, tariff and units[k] given in some slots, a pool taken apart as in `dispatch`."""
+    """Yield way, tariff and units[k] given in some slots."""
     part, problem = solved.part, solution.problem
     ways = np.flatnonzero(part.pair_supply == supply)
     served = solved.served[np.ix_(ways, at)]
@@ -164,11 +164,7 @@ def _given(solution: Solution, solved: PartSolution, supply: int, at: Ints) -> I
     if not drawn.any():
         return
     order = filling_order(problem, part.supply_tariffs[supply])
-    there = np.where(problem.held[order], solution.quantities[order], np.inf)[:-1]
-    capacity = there[:, None] * problem.calendar[order[:-1]][:, part.stretch[at]]
-    filled = np.minimum(np.vstack([np.zeros(len(at)), np.cumsum(capacity, axis=0)]), drawn)
-    units = np.diff(np.vstack([filled, drawn]), axis=0)
-    shares = np.divide(units, drawn, out=np.zeros_like(units), where=drawn > 0)
+    shares = shares_of(solution, part, drawn, order, at)
     for way, each in zip(ways, served, strict=True):
         for index, share in zip(order, shares, strict=True):
             if (each * share).any():

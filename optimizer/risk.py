@@ -56,6 +56,11 @@ class Risk:
     outcomes: tuple[Outcome, ...]
     frontier: tuple[Point, ...]
 
+    @property
+    def weighed(self) -> float:
+        """What the plan minimises."""
+        return (1.0 - self.weight) * self.expected + self.weight * self.cvar
+
 
 def risk_of(problem: Problem, solution: Solution, memory: Memory) -> Risk | None:
     """Return what a solution comes to in each scenario of its problem; None where there is but one future."""
@@ -120,8 +125,11 @@ def costs_in(solution: Solution, outlook: Outlook) -> Floats:
     of_slot = outlook.scenario[problem.stretch]
     weighted = _held(solution, outlook) @ problem.holding
     for solved in solution.parts:
-        hourly = solved.part.pair_cost @ solved.served
-        weighted = weighted + sum_by(of_slot, hourly[solved.part.slot_of] * problem.weight, count)
+        part = solved.part
+        hourly = np.zeros(len(part.weight))
+        for cost, used in zip(part.pair_cost, solved.served, strict=True):
+            hourly += cost[part.stretch] * used
+        weighted = weighted + sum_by(of_slot, hourly[part.slot_of] * problem.weight, count)
     return np.asarray(weighted / outlook.probability)
 
 

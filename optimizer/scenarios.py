@@ -21,6 +21,8 @@ from optimizer.problem import Bools, Ints, Outlook, Timeline, stretches_of
 from optimizer.streams import Stream
 from optimizer.tariffs import Tariff, changes_in
 
+NAMED = 3  # scenarios that a name lists
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drought:
@@ -164,7 +166,17 @@ def _tariffs(futures: Sequence[Future]) -> tuple[tuple[Tariff, ...], Bools]:
             there.append((place[key], index))
     present = np.zeros((len(found), len(futures)), dtype=bool)
     present[tuple(np.array(there).T)] = True
-    return tuple(found), present
+    names = np.array([future.scenario.name for future in futures])
+    said = (_said(tariff, list(names[row]), of=len(names)) for tariff, row in zip(found, present, strict=True))
+    return tuple(said), present
+
+
+def _said(tariff: Tariff, scenarios: Sequence[str], *, of: int) -> Tariff:
+    """Name pay-as-you-go whose price is that of some scenarios."""
+    if tariff.held or len(scenarios) == of:
+        return tariff
+    few = " or ".join(scenarios) if len(scenarios) <= NAMED else f"one of {len(scenarios)} scenarios"
+    return replace(tariff, offer_id=f"{tariff.offer_id} if {few}")
 
 
 def _named(tariff: Tariff, scenario: str, own: set[str]) -> Tariff:

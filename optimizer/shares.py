@@ -41,7 +41,7 @@ class Shared:
 
 
 class Shares:
-    """What the hours of a part share: rows  Σ counts[r, p] · x[p, k] over a window + held[r] · q - over[r] <= most[r].
+    """What the hours of a part share: rows  Σ counts[r, p, c] · used[p, c] + held[r] · q - over[r] <= most[r].
 
     A dollar short of a least spend costs a dollar; a share that is exceeded is fined so that it never pays.
     """
@@ -52,30 +52,29 @@ class Shares:
         capped = [(problem.spot[heads], limits.spot)] if np.isfinite(limits.spot) else []
         capped += [(problem.provider[heads] == name, share) for name, share in limits.providers.items()]
         rate, floors = part.pair_rate / (problem.demanded or 1.0), problem.floors
-        ways, stretches, offers = len(rate), part.payg_cap.shape[1], len(part.offers)
-        spent = [-problem.usage[heads] * floor.usage[heads] for floor in floors]
+        shape, offers = part.pair_cost.shape, len(part.offers)
+        shares = [np.broadcast_to((rate * counted)[:, None], shape) for counted, _ in capped]
+        spent = [-part.pair_usage * floor.usage[heads][:, None] * floor.window for floor in floors]
         holding = problem.holding[part.offers]
         paid = [-holding * floor.holding[part.offers] * _hours(part, floor.window) for floor in floors]
         rows = len(capped) + len(floors)
-        dearest = float((part.pair_cost / part.pair_rate).max(initial=0.0))
+        dearest = float((part.pair_cost / part.pair_rate[:, None]).max(initial=0.0))
         self._part = part
         self._most = np.array([*(share for _, share in capped), *(-floor.usd for floor in floors)])
-        self._counts = np.array([*(rate * counted for counted, _ in capped), *spent]).reshape(rows, ways)
-        everywhere = np.ones((len(capped), stretches), dtype=bool)
-        self._window = np.vstack([everywhere, *(floor.window[None, :] for floor in floors)])
+        self._counts = np.array([*shares, *spent]).reshape(rows, *shape)
         self._held = np.array([*np.zeros((len(capped), offers)), *paid]).reshape(rows, offers)
-        self._hard = np.arange(len(self._most)) < len(capped)
+        self._hard = np.arange(rows) < len(capped)
         self._fine = np.where(self._hard, (10.0 * dearest + 1.0) * problem.demanded, 1.0)
-        self._tolls = np.zeros(len(self._most))
+        self._tolls = np.zeros(rows)
 
     @property
     def rows(self) -> tuple[Floats, ...]:
         """Everything that tells these rows from others."""
-        return self._counts, self._most, self._window, self._held
+        return self._counts, self._most, self._held
 
     def kept_by(self, served: Floats, gpus: Floats) -> bool:
         """Say whether a way to serve keeps every share, and leaves nothing short."""
-        return bool((self._used(served) <= self._left(gpus)).all())
+        return not len(self._most) or bool((self._used(self._part.by_stretch(served)) <= self._left(gpus)).all())
 
     def serve(self, held: Floats, gpus: Floats) -> Shared:
         """Serve every hour within the shares at least cost, or prove that these capacities cannot."""
@@ -90,11 +89,15 @@ class Shares:
         """Mix the ways that tolls find; what exceeds a row is fined, so that there always is a mix."""
         part, most = self._part, self._left(gpus)
         ways: list[Floats] = []
+        costs: list[float] = []
+        uses: list[Floats] = []
         for _ in range(TOLLS):
-            found = Hours(part, cost=cost[:, None] + self._counts.T @ (tolls[:, None] * self._window)).serve(held)
+            found = Hours(part, cost=cost + np.tensordot(tolls, self._counts, axes=1)).serve(held)
+            used = part.by_stretch(found.served)
             ways.append(found.served)
-            costs = np.array([cost @ way @ part.weight for way in ways])
-            mix = _cheapest_mix(costs, np.array([self._used(way) for way in ways]), most, fine)
+            costs.append(float((cost * used).sum()))
+            uses.append(self._used(used))
+            mix = _cheapest_mix(np.array(costs), np.array(uses), most, fine)
             base, offer = float(found.base @ part.weight - tolls @ self._most), tolls @ self._held
             paid = float(tolls @ (self._most - most))
             proven = base + paid + float((found.price * held[:, part.stretch]).sum(axis=0) @ part.weight)
@@ -114,10 +117,9 @@ class Shares:
         """Return what the hours may use of each row; caps on shares are the same whatever is held."""
         return self._most if self._hard.all() else self._most - self._held @ gpus
 
-    def _used(self, served: Floats) -> Floats:
-        part, stretches = self._part, self._window.shape[1]
-        by_stretch = np.array([sum_by(part.stretch, way * part.weight, stretches) for way in served])
-        return np.asarray(((self._counts @ by_stretch.reshape(len(served), stretches)) * self._window).sum(axis=1))
+    def _used(self, by_stretch: Floats) -> Floats:
+        """Return what GPU-hours of each way in each stretch come to in each row."""
+        return np.asarray((self._counts * by_stretch).sum(axis=(1, 2)))
 
 
 def _hours(part: Part, window: Bools) -> Floats:

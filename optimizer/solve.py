@@ -16,7 +16,7 @@ from itertools import combinations
 import numpy as np
 from scipy.optimize import OptimizeResult, linprog
 
-from optimizer.dispatch import dispatch_of, used_by_stretch
+from optimizer.dispatch import reached, used_by_stretch
 from optimizer.errors import InfeasibleError, SolverError
 from optimizer.hours import Hours, held_by
 from optimizer.limits import Limits
@@ -66,7 +66,11 @@ class Memory:
     """What earlier solves found, so that an edit costs only what it touches.
 
     It changes no cost and no bound. Of equally cheap plans it may find another, unless a solve is to learn anew.
+
+    gap: the relative distance of the bounds at which every search ends.
     """
+
+    gap: float = GAP
 
     solved: dict[tuple[bytes, bool], PartSolution] = field(default_factory=dict)
     learned: dict[bytes, Learned] = field(default_factory=dict)
@@ -155,18 +159,7 @@ def spends(problem: Problem, solution: Solution) -> list[float]:
 
 def within_limits(problem: Problem, solution: Solution) -> bool:
     """Say whether a solution found without limits keeps them."""
-    dispatch = dispatch_of(solution)
-    served = (dispatch.gpu_hours * problem.rates).sum(axis=0)
-    limits, demanded = problem.limits, problem.demanded
-    shares = [
-        (float(served[problem.spot].sum()), limits.spot * demanded),
-        (float(dispatch.held @ problem.gpus), limits.committed * demanded),
-        (float(problem.upfront @ solution.quantities), limits.upfront_usd),
-    ]
-    shares += [
-        (float(served[problem.provider == name].sum()), cap * demanded) for name, cap in limits.providers.items()
-    ]
-    return all(amount <= most for amount, most in shares)
+    return all(at <= most for at, most in reached(problem, solution).values())
 
 
 def _solved(problem: Problem, memory: Memory, *, anew: bool) -> Solution:
@@ -213,7 +206,7 @@ def _learning(problem: Problem, part: Part, memory: Memory, hours: bytes, *, ane
     shape = _digest(hours, group)
     if anew or shape not in memory.learned:
         memory.learned[shape] = _nothing_known(problem, part, group)
-    return solve_part(problem, part, memory.learned[shape])
+    return solve_part(problem, part, memory.learned[shape], gap=memory.gap)
 
 
 def _nothing_known(problem: Problem, part: Part, group: Ints) -> Learned:
@@ -229,36 +222,50 @@ def _digest(*values: object) -> bytes:
     return digest.digest()
 
 
-def solve_part(problem: Problem, part: Part, learned: Learned) -> PartSolution:
+def solve_part(problem: Problem, part: Part, learned: Learned, *, gap: float = GAP) -> PartSolution:
     """Let master and hours take turns until their bounds meet."""
-    best, bound, turns = _meet(problem, part, learned)
+    master = _Master(problem, part, learned)
+    best, bound, turns = _meet(problem, part, learned, master, gap)
     # Served once more from scratch, so that what was learned earlier cannot choose among equally cheap ways to serve.
     fresh = _tried(problem, part, _nothing_known(problem, part, learned.group), best.gpus)
     return PartSolution(
         part=part,
         quantities=best.gpus,
         served=fresh.served,
-        worth=_worth(problem, _master(problem, part, learned), part, best.gpus),
+        worth=_worth(problem, master.program(), part, best.gpus),
         cost=fresh.cost,
         lower_bound=min(bound, fresh.cost),
         turns=turns,
     )
 
 
-def _meet(problem: Problem, part: Part, learned: Learned) -> tuple[_Tried, float, int]:
+class _Master:
+    """The program that chooses quantities: what it knows of the hours grows, the rest of it stays."""
+
+    def __init__(self, problem: Problem, part: Part, learned: Learned) -> None:
+        self.coarse = grouped(part, learned.group)
+        self._problem, self._cuts = problem, learned.cuts
+        self._bare = program_of(problem, self.coarse)
+
+    def program(self) -> Program:
+        program = with_cuts(self._bare, self.coarse, self._cuts)
+        return with_tail(program, self._problem, self.coarse) if self._problem.averse else program
+
+
+def _meet(problem: Problem, part: Part, learned: Learned, master: _Master, gap: float) -> tuple[_Tried, float, int]:
     """Return the best quantities, the lower bound and the turns it took.
 
     While the bounds are far apart the master may buy parts of a lot: its cuts hold just as well, and come cheaper.
     """
     bound, best, in_lots = -np.inf, None, False
     seen: set[bytes] = set()
-    learned.cuts = learned.cuts[-KEPT:]
+    del learned.cuts[:-KEPT]
     for turn in range(1, TURNS + 1):
-        program = _master(problem, part, learned)
-        master = cuts_alone(program, grouped(part, learned.group)) if in_lots else relaxed(program)
-        chosen = run(master)
-        bound = max(bound, master.unit * _proven(master, chosen))
-        tried = _tried(problem, part, learned, _tidied(master, chosen.x[: len(part.offers)]))
+        program = master.program()
+        asked = cuts_alone(program, master.coarse) if in_lots else relaxed(program)
+        chosen = run(asked, gap=gap / 10)
+        bound = max(bound, asked.unit * _proven(asked, chosen))
+        tried = _tried(problem, part, learned, _tidied(asked, chosen.x[: len(part.offers)]))
         learned.cuts.append(tried.cut)
         again = tried.gpus.tobytes() in seen  # the cut is there already: what is left is the solver's tolerance
         seen.add(tried.gpus.tobytes())
@@ -268,15 +275,9 @@ def _meet(problem: Problem, part: Part, learned: Learned) -> tuple[_Tried, float
             continue
         if np.isfinite(tried.cost) and (best is None or tried.cost < best.cost):
             best = tried
-        if best is not None and (again or best.cost - bound <= GAP * max(abs(best.cost), 1e-6)):
+        if best is not None and (again or best.cost - bound <= gap * max(abs(best.cost), 1e-6)):
             return best, bound, turn
     raise SolverError(f"the bounds did not meet in {TURNS} turns: {bound!r} and {best and best.cost!r}")
-
-
-def _master(problem: Problem, part: Part, learned: Learned) -> Program:
-    coarse = grouped(part, learned.group)
-    program = with_cuts(program_of(problem, coarse), coarse, learned.cuts)
-    return with_tail(program, problem, coarse) if problem.averse else program
 
 
 def run(program: Program, *, gap: float = GAP / 10) -> OptimizeResult:
@@ -334,7 +335,7 @@ def _tried(problem: Problem, part: Part, learned: Learned, gpus: Floats) -> _Tri
     if learned.shares.kept_by(found.served, gpus):
         base = sum_by(group, found.base * part.weight)
         cut = Cut(kind="hourly", base=base, price=_summed(found.price * part.weight, group))
-        cost = holding + float(part.pair_cost @ found.served @ part.weight)
+        cost = holding + float((part.pair_cost * part.by_stretch(found.served)).sum())
         return _Tried(gpus=gpus, served=found.served, cost=_valued(problem, part, gpus, found.served, cost), cut=cut)
     mixed = learned.shares.serve(held, gpus)
     if not mixed.possible:
@@ -390,13 +391,13 @@ def _tidied(program: Program, lots: Floats) -> Floats:
 
 
 def _groups(problem: Problem, part: Part) -> Ints:
-    """Group hours of like total demand in which the same offers run."""
+    """Group hours of like total demand in which the same offers run at the same prices."""
     slots = len(part.weight)
     if slots <= SMALL:
         return np.arange(slots)
     order = np.empty(slots, dtype=np.int64)
     order[np.argsort(part.demand.sum(axis=0), kind="stable")] = np.arange(slots)
     futures = [problem.outlook.scenario[None, :]] if problem.averse and problem.outlook else []
-    known = [part.calendar, np.nan_to_num(part.payg_cap, nan=-1.0, posinf=-2.0), *futures]
+    known = [part.calendar, np.nan_to_num(part.payg_cap, nan=-1.0, posinf=-2.0), part.pair_cost, *futures]
     pattern = alike(np.vstack(known))[part.stretch]
     return np.asarray(np.unique(pattern * GROUPS + order * GROUPS // slots, return_inverse=True)[1], dtype=np.int64)

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from optimizer.conflict import conflict_in
-from optimizer.demand import Demand, Horizon, demand_of, usage_hours
+from optimizer.demand import Demand, History, Horizon, demand_from, history_of, usage_hours
 from optimizer.edits import Change
 from optimizer.errors import InfeasibleError
 from optimizer.floors import SpendTerms, discounted, spends_of
@@ -79,22 +79,22 @@ def stated_of(inputs: Inputs) -> Stated:
     spends = spends_of(inputs.offers, inputs.commitments)
     if inputs.scenarios:
         return _uncertain(inputs, horizon, spends)
-    tariffs, demand, found = _terms(inputs, horizon, spends)
+    history = history_of(inputs.usage, inputs.rules)
+    tariffs, demand, found = _terms(inputs, history, horizon, spends)
     problem = problem_of(demand, tariffs, inputs.limits, spends)
     return Stated(horizon=horizon, demand=demand, tariffs=tariffs, problem=problem, found=(*found, *demand.diagnostics))
 
 
 def _terms(
-    inputs: Inputs, horizon: Horizon, spends: Sequence[SpendTerms], scenario: Scenario | None = None
+    inputs: Inputs, history: History, horizon: Horizon, spends: Sequence[SpendTerms], scenario: Scenario | None = None
 ) -> tuple[tuple[Tariff, ...], Demand, list[Diagnostic]]:
     """Return what may serve, and what has to be served."""
     tariffs, found = tariffs_of(
         inputs.offers, inputs.commitments, horizon=horizon, limits=inputs.limits, buying=inputs.buying
     )
     tariffs = tariffs if scenario is None else in_drought(tariffs, scenario, horizon)
-    demand = demand_of(
-        inputs.usage,
-        rules=inputs.rules,
+    demand = demand_from(
+        history,
         horizon=horizon,
         changes=changes_in((*tariffs, *spends)),
         forecast=inputs.forecast,
@@ -110,6 +110,7 @@ def _uncertain(inputs: Inputs, horizon: Horizon, spends: Sequence[SpendTerms]) -
     if spends or (inputs.risk and shared):
         what = "commitments to spend" if spends else "limits on shares under a weight of risk"
         raise InputError("scenarios", f"do not go with {what}", "take one of the two out of the plan")
+    history = history_of(inputs.usage, inputs.rules)
     futures, found = [], []
     for scenario in inputs.scenarios:
         moves = (*inputs.buying.moves, *scenario.moves)
@@ -118,7 +119,7 @@ def _uncertain(inputs: Inputs, horizon: Horizon, spends: Sequence[SpendTerms]) -
             buying=replace(inputs.buying, moves=moves),
             changes=(*inputs.changes, *scenario.changes),
         )
-        tariffs, demand, left_out = _terms(changed, horizon, spends, scenario)
+        tariffs, demand, left_out = _terms(changed, history, horizon, spends, scenario)
         futures.append(Future(scenario=scenario, demand=demand, tariffs=tariffs))
         found += left_out
     whole = joined(futures)

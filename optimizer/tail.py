@@ -50,8 +50,8 @@ def costs_by_scenario(problem: Problem, part: Part, gpus: Floats, served: Floats
     outlook = _outlook(problem)
     count = len(outlook.names)
     holding = holding_by_scenario(problem, part) @ gpus
-    used = (part.pair_cost @ served) * part.weight
-    return np.asarray(holding + sum_by(outlook.scenario[part.stretch], used, count))
+    used = (part.pair_cost * part.by_stretch(served)).sum(axis=0)
+    return np.asarray(holding + sum_by(outlook.scenario, used, count))
 
 
 def holding_by_scenario(problem: Problem, part: Part) -> Floats:

@@ -28,11 +28,10 @@ def command(context: click.Context, /, *, plan: str, by: str, out: str, now: str
     name = _name(by)
     options.check_out(out, {".json": "json"})
     time = options.time_of(now)
-    from app.reports.approval import approved, content_of
-    from app.reports.planfile import decode
+    from app.reports.approval import approved, content_of, draft_of
 
     content = content_of(Path(plan))
-    decode(content, where=Path(plan).name)
+    draft_of(content, where=Path(plan).name)
     options.write_out(out, approved(content, by=name, date=time), options.voice_of(context))
 
 

@@ -1,4 +1,7 @@
-"""`tranche export`: a plan that was written, as the document that procurement, finance or a CI job asks for."""
+"""`tranche export`: a plan that was written, as the document that procurement, finance or a CI job asks for.
+
+Allocated cost has one form, FOCUS: `tranche export usage.parquet --to focus`.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
     from app.reports.planfile import PlanFile
 
 FORMS = ("md", "html", "xlsx", "csv", "json", "focus", "github", "orders")
+TABLES = (".parquet", ".csv")
+"""How names of usage tables end; anything else is a plan file."""
+VERSIONS = ("1.2", "1.3", "1.4")
 
 
 @click.command()
@@ -27,7 +33,11 @@ FORMS = ("md", "html", "xlsx", "csv", "json", "focus", "github", "orders")
 @click.option("--private-discount", "discount", metavar="SHARE", help="What private pricing takes off on demand.")
 @click.option("--walk-away", is_flag=True, help="Say what each offer is worth to us; else that stays out.")
 @click.option(
-    "--focus", type=click.Choice(["1.3", "1.4"]), default="1.3", show_default=True, help="The version for --to focus."
+    "--focus",
+    type=click.Choice(VERSIONS),
+    default="1.3",
+    show_default=True,
+    help="The version for --to focus: 1.3 or 1.4 of a plan's commitments, 1.2 or 1.3 of what usage cost.",
 )
 @options.voice_options
 @click.pass_context
@@ -41,9 +51,12 @@ def command(  # noqa: PLR0913 - a parameter an option
     capital: str,
     discount: str | None,
     walk_away: bool,
-    focus: Literal["1.3", "1.4"],
+    focus: str,
 ) -> None:
-    """Export PLAN, a file that `tranche plan --out` wrote, as a document; nothing is solved again."""
+    """Export PLAN, a file that `tranche plan --out` wrote, as a document; nothing is solved again.
+
+    With --to focus, PLAN may be a table that `tranche usage --out` wrote instead: its cost by workload and team.
+    """
     from app.reports.document import read
     from app.reports.finance import Terms
     from app.reports.paper import without_walk_away
@@ -56,9 +69,12 @@ def command(  # noqa: PLR0913 - a parameter an option
         check_place(out)
     elif form == "xlsx":
         raise UsageError("--to xlsx: a workbook is no text for stdout; name a file with --out")
-    file = read(Path(plan))
-    file = file if walk_away else without_walk_away(file)
-    content = exported(file, form, terms, walk_away=walk_away, focus=focus)
+    if Path(plan).suffix.lower() in TABLES:
+        content = _costs(plan, form, focus)
+    else:
+        file = read(Path(plan))
+        file = file if walk_away else without_walk_away(file)
+        content = exported(file, form, terms, walk_away=walk_away, focus=_of_plan(form, focus))
     if out is None:
         options.emit(content.decode())
     else:
@@ -81,10 +97,36 @@ def exported(plan: PlanFile, form: str, terms: Terms, *, walk_away: bool, focus:
     if form == "orders":
         return orders.render(plan).encode()
     if form == "github":
-        return github.summary(plan).encode()
+        return github.summary(plan, walk_away=walk_away).encode()
     if form == "focus":
         return contracts.render(plan, focus).encode()
     return _document(plan, form, terms, walk_away=walk_away)
+
+
+def _of_plan(form: str, focus: str) -> Literal["1.3", "1.4"]:
+    if focus == "1.2" and form == "focus":
+        raise UsageError("--focus 1.2: has no commitments; write 1.3 or 1.4, or give a usage table for its cost")
+    return "1.4" if focus == "1.4" else "1.3"
+
+
+def _costs(table: str, form: str, focus: str) -> bytes:
+    """Return what usage cost, by hour, workload and team.
+
+    Raises:
+        InputError: it is no usage table, or a row has no cost.
+        UsageError: it was asked for in another form or version.
+    """
+    name = Path(table).name
+    if form != "focus":
+        raise UsageError(f"--to {form}: {name} is a table and no plan file; write --to focus for what its usage cost")
+    if focus == "1.4":
+        raise UsageError("--focus 1.4: what usage cost is written as 1.2 or 1.3; 1.4 is for a plan's commitments")
+    from app.reports import focus_costs
+    from providers.files import read
+    from providers.tables import USAGE
+
+    usage = read(table, USAGE, one_currency=False).frame
+    return focus_costs.render(usage, "1.2" if focus == "1.2" else "1.3", where=name).encode()
 
 
 def _document(plan: PlanFile, form: str, terms: Terms, *, walk_away: bool) -> bytes:

@@ -104,6 +104,19 @@ def input_options(command: F) -> F:
         click.option("--growth", metavar="PCT", help="What the forecast growth grows by in a month, such as 5%."),
         click.option("--ladder", metavar="TIME", help="Also buy at later dates, so far apart, such as 3mo; or none."),
         click.option("--capital", metavar="PCT", help="What capital costs in a year, such as 8%."),
+        click.option(
+            "--scenarios",
+            metavar="FILE",
+            help="Futures with probabilities, as TOML: changes of demand, price moves and spot droughts; or none.",
+        ),
+        click.option(
+            "--risk",
+            metavar="PCT",
+            help="How much the worst outcomes count, 0 (the default) to 1; the rest is the mean.",
+        ),
+        click.option(
+            "--tail", metavar="PCT", help="Where the worst outcomes begin: 95% (the default) is the worst twentieth."
+        ),
         click.option("--commit-idle", is_flag=True, help="Plan for idle GPUs too, as the workload `idle`."),
         now_option,
         config_option,

@@ -69,6 +69,18 @@ def checked(content: bytes, *, where: str) -> Approval:
     return approval
 
 
+def draft_of(content: bytes, *, where: str) -> PlanFile:
+    """Read a plan file as if nobody had approved it, whatever it says of that.
+
+    Raises:
+        InputError: it is no plan file.
+    """
+    try:
+        return decode(msgspec.json.encode(_document(content)), where=where)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return decode(content, where=where)
+
+
 def approved(content: bytes, *, by: str, date: datetime) -> bytes:
     """Return the plan file with the approval in it; everything else stays."""
     document = _document(content)

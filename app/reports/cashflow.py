@@ -1,9 +1,10 @@
 """What a plan costs month by month: as it is paid, and as it is used.
 
 Conventions, since a plan says what an hour costs and not when its invoice comes: a month is a calendar month in UTC;
-use and pay-as-you-go are spread evenly over the hours planned; what is prepaid is paid when its term begins and used up
-evenly over that term; a purchase that counts on renewal pays again at each renewal, for the part that the plan needs;
-what is owned is shown as if nothing of it had been prepaid. What falls due after the plan stands in rows of its own.
+use, pay-as-you-go and what commitments to spend add to it are spread evenly over the hours planned; what is prepaid is
+paid when its term begins and used up evenly over that term; a purchase that counts on renewal pays again at each
+renewal, for the part that the plan needs; what is owned is shown as if nothing of it had been prepaid. What falls due
+after the plan stands in rows of its own.
 """
 
 from __future__ import annotations
@@ -197,6 +198,7 @@ def _pays(usd: float, when: float, stretches: tuple[Stretch, ...]) -> Iterable[S
 def _evenly(plan: PlanFile, length: float) -> Iterable[Spread]:
     held = {bought.offer_id for _, bought in _held(plan)}
     cost = float(sum(Decimal(service.cost) for service in plan.mix if service.offer_id not in held))
+    cost += float(sum(Decimal(spend.cost) for spend in plan.spends if spend.taken))
     whole = (Stretch(0.0, length),)
     yield Spread("as_you_go", cost, whole)
     yield Spread("used", cost, whole)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from app.reports.finance import purchase_break_even_months
 from app.reports.outline import sentence, term
 from app.reports.paper import Cell, Chapter, Column
+from app.reports.risk_chapters import risk_chapters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 NOTICE = timedelta(days=90)
 FALLS = (0.1, 0.2, 0.3)
 OFTEN = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95)
+ROLES = ("Requested by", "Owner of unused hours", "Cost centre", "Approved by finance", "Approved by technology")
 BOUGHT = (
     Column(title="Offer"),
     Column(title="Provider"),
@@ -46,11 +48,13 @@ def chapters_of(plan: PlanFile, finance: Finance, *, walk_away: bool) -> Iterabl
     yield _chapter("Buy", "What to buy", note, BOUGHT, map(_bought, plan.purchases))
     yield _chapter("Owned", "Owned already", "", BOUGHT, map(_bought, plan.commitments))
     yield _as_it_goes(plan)
+    yield _spends(plan)
     yield _cash(finance)
     yield _owed(finance)
     yield _concentration(finance)
     yield _alternatives(plan)
     yield _falls(plan)
+    yield from risk_chapters(plan)
     yield _offers(plan, walk_away=walk_away)
     yield _load(plan)
     yield _workloads(plan)
@@ -59,7 +63,7 @@ def chapters_of(plan: PlanFile, finance: Finance, *, walk_away: bool) -> Iterabl
         "Notes", "Notes", "", (Column(title="Level"), Column(title="Note")),
         [(found.level, sentence(found)) for found in plan.diagnostics],
     )  # fmt: skip
-    yield _approval()
+    yield _approval(plan)
 
 
 def _chapter(name: str, title: str, note: str, columns: Sequence[Column], rows: Iterable[tuple[Cell, ...]]) -> Chapter:
@@ -107,6 +111,25 @@ def _as_it_goes(plan: PlanFile) -> Chapter:
     return _chapter("As it goes", "Paid as it goes", note, columns, rows)
 
 
+def _spends(plan: PlanFile) -> Chapter:
+    rows = [
+        (
+            *(one.offer_id, one.provider, "prepaid" if one.prepaid else "least spend", "yes" if one.taken else "no"),
+            *(Decimal(one.usd), one.discount, Decimal(one.spent), Decimal(one.shortfall), Decimal(one.given_back)),
+            Decimal(one.cost),
+        )
+        for one in plan.spends
+    ]
+    columns = [Column(title=title) for title in ("Commitment", "Provider", "Kind", "In force")]
+    columns += [Column(title="To spend", kind="money"), Column(title="Discount", kind="share")]
+    columns += [Column(title=title, kind="money") for title in ("Spent", "Short", "Given back")]
+    note = (
+        "What is spent stands in the tables above; a commitment costs what falls short of it, less what it gives back."
+    )
+    return _chapter("Spend", "Commitments to spend", note, (*columns, Column(title="Cost", kind="money", summed=True)),
+                    rows)  # fmt: skip
+
+
 def _cash(finance: Finance) -> Chapter:
     titles = ("Upfront", "New commitments", "Owned", "As it goes", "Paid", "Used", "On demand")
     columns = [Column(title="Month", kind="date"), Column(title="In the plan")]
@@ -120,7 +143,8 @@ def _cash(finance: Finance) -> Chapter:
     ]
     note = (
         "Paid is cash; used is the cost of what is used, prepaid terms shared evenly among their hours (amortisation). "
-        "Use is spread evenly over the hours planned. What is owned is shown as if nothing of it had been prepaid."
+        "Use, and what commitments to spend add to it, is spread evenly over the hours planned. What is owned is shown "
+        "as if nothing of it had been prepaid."
     )
     return _chapter("Cash flow", "Cash flow and amortisation by month", note, columns, rows)
 
@@ -250,10 +274,13 @@ def _inputs(plan: PlanFile) -> Chapter:
     return _chapter("Inputs", "Inputs and limits", "The same inputs give the same plan.", columns, rows)
 
 
-def _approval() -> Chapter:
-    roles = ("Requested by", "Owner of unused hours", "Cost centre", "Approved by finance", "Approved by technology")
-    columns = (Column(title="Role"), Column(title="Name"), Column(title="Date"))
+def _approval(plan: PlanFile) -> Chapter:
+    approval = plan.approval
+    rows = [(role, "", "") for role in ROLES]
+    if approval.status == "approved":
+        rows.insert(0, ("Plan approved by", approval.by or "", (approval.date or "")[:10]))
+    columns = (Column(title="Role"), Column(title="Name"), Column(title="Date", kind="date"))
     note = (
         "To be filled in. Upfront payments are prepaid expenses, used up over their term: column Used of the cash flow."
     )
-    return _chapter("Approval", "Ownership and approval", note, columns, [(role, "", "") for role in roles])
+    return _chapter("Approval", "Ownership and approval", note, columns, rows)

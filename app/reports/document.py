@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from app.session import Session
     from optimizer import plan as optimal
     from optimizer.evidence import Load
+    from optimizer.risk import Risk
     from optimizer.spending import Spending
     from providers.tables import Diagnostic
 
@@ -40,11 +41,12 @@ def document(session: Session, plan: optimal.Plan, *, created: datetime) -> Plan
         diagnostics=[_found(diagnostic) for diagnostic in found],
         load=_load(plan.load),
         spends=[_spend(spending) for spending in plan.floors],
+        risk=None if plan.risk is None else _risk(plan.risk),
     )
 
 
 def _inputs(session: Session, plan: optimal.Plan) -> doc.Inputs:
-    config = session.config
+    config, scenarios = session.config, session.scenarios
     return doc.Inputs(
         usage=[
             doc.UsageFile(path=file.path, sha256=file.sha256, from_=file.first, until=file.last, rows=file.rows)
@@ -68,6 +70,7 @@ def _inputs(session: Session, plan: optimal.Plan) -> doc.Inputs:
             demo=session.demo,
             config=None if config is None else doc.ConfigFile(path=config.path, sha256=config.sha256),
             outlook=dict(session.outlook),
+            scenarios=None if scenarios is None else doc.ConfigFile(path=scenarios.path, sha256=scenarios.sha256),
         ),
     )
 
@@ -158,6 +161,33 @@ def _spend(spending: Spending) -> doc.Spend:
         cost=_money(spending.cost),
         worth=decimal(spending.worth),
         largest_usd=decimal(spending.largest_usd),
+    )
+
+
+def _risk(risk: Risk) -> doc.Risk:
+    return doc.Risk(
+        weight=_quantity(risk.weight),
+        tail=_quantity(risk.tail),
+        expected=_money(risk.expected),
+        cvar=_money(risk.cvar),
+        p5=_money(risk.p5),
+        p50=_money(risk.p50),
+        p95=_money(risk.p95),
+        stranded_cvar=_money(risk.stranded_cvar),
+        outcomes=[
+            doc.Outcome(
+                scenario=outcome.scenario,
+                probability=number(outcome.probability) or 0.0,
+                cost=_money(outcome.cost),
+                stranded=_money(outcome.stranded),
+                regret=_money(outcome.regret),
+            )
+            for outcome in risk.outcomes
+        ],
+        frontier=[
+            doc.Point(weight=_quantity(point.weight), expected=_money(point.expected), cvar=_money(point.cvar))
+            for point in risk.frontier
+        ],
     )
 
 

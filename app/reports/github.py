@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from app.reports import diff, markdown
 from app.reports.gates import LEVELS, gates_of, outcome_of, sentence
 from app.reports.outline import result
 from app.reports.outline import sentence as found_sentence
+from app.reports.paper import without_walk_away
 from app.reports.text import plain
 
 if TYPE_CHECKING:
@@ -28,9 +31,15 @@ ROOM = 200  # bytes kept for what is said where a summary is cut
 MOST_ANNOTATIONS = 10  # of each level; GitHub drops what a step says beyond that
 
 
-def summary(plan: PlanFile, compared: tuple[PlanFile, Comparison, Approval] | None = None) -> str:
-    """Return the step summary: marker, headline, what changed, gates, the plan; at most 60 kB, cut from its end."""
-    headline, _, body = markdown.render(plan).partition("\n\n")
+def summary(
+    plan: PlanFile, compared: tuple[PlanFile, Comparison, Approval] | None = None, *, walk_away: bool = False
+) -> str:
+    """Return the step summary: marker, headline, what changed, gates, the plan; at most 60 kB, cut from its end.
+
+    Everybody who may read the repository may read it: quotes and what they are worth stay out unless asked for.
+    """
+    shown = plan if walk_away else msgspec.structs.replace(without_walk_away(plan), walk_away=[])
+    headline, _, body = markdown.render(shown).partition("\n\n")
     changed = "" if compared is None else diff.as_markdown(compared[0], plan, compared[1], compared[2]).strip()
     blocks = [changed.replace("###", "####", 1), body]
     return fitted(f"{MARKER}\n{headline}", "\n\n".join(block for block in blocks if block))

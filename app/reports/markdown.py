@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING
 
 from app.reports import gates
 from app.reports.outline import (
+    OUTCOME_TITLES,
     QUOTE_TITLES,
     SPEND_TITLES,
     demo_label,
     figures,
+    frontier_cells,
+    frontier_titles,
     mix_by_place,
+    outcome_cells,
     price,
     quote_cells,
     result,
+    risk_figures,
     sentence,
     spend_cells,
     term,
@@ -42,6 +47,7 @@ def render(plan: PlanFile) -> str:
         _bought("Owned already", plan.commitments, plan.currency),
         quotes(plan),
         _rows("Commitments to spend", SPEND_TITLES, [spend_cells(one, plan.currency) for one in plan.spends]),
+        _risk(plan),
         _mix(plan),
         _found(plan),
         _inputs(plan),
@@ -79,6 +85,21 @@ def _bought(title: str, purchases: Sequence[Purchase], currency: str) -> str:
     return f"**{title}**\n\n{_table(titles, rows)}" if rows else ""
 
 
+def _risk(plan: PlanFile) -> str:
+    """Return what the scenarios come to, each of them, and what less risk costs."""
+    risk, currency = plan.risk, plan.currency
+    if risk is None:
+        return ""
+    outcomes = [outcome_cells(outcome, currency) for outcome in risk.outcomes]
+    frontier = [frontier_cells(point, currency) for point in risk.frontier]
+    blocks = (
+        _rows("Risk", ("Over all scenarios", currency), risk_figures(risk, currency)),
+        _rows("Scenarios", OUTCOME_TITLES, outcomes),
+        _rows("What less risk costs", frontier_titles(risk), frontier),
+    )
+    return "\n\n".join(blocks)
+
+
 def _mix(plan: PlanFile) -> str:
     rows = [
         [
@@ -101,8 +122,7 @@ def _found(plan: PlanFile) -> str:
 def _inputs(plan: PlanFile) -> str:
     given = plan.inputs
     files = [(file.path, file.sha256) for group in (given.usage, given.offers, given.commitments) for file in group]
-    if given.options.config:
-        files.append((given.options.config.path, given.options.config.sha256))
+    files += [(file.path, file.sha256) for file in (given.options.config, given.options.scenarios) if file]
     lines = [f"- {_code(path)} sha256 {_code(sha256)}" for path, sha256 in files]
     lines += [f"- limit {_code(f'{name}<={value}')}" for name, value in given.limits.items()]
     return _details("Inputs and limits", "\n".join(lines))

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from app.reports.text import count, money, percent, rate
 
 if TYPE_CHECKING:
-    from app.reports.planfile import Found, PlanFile, Purchase, Quote, Service, Spend
+    from app.reports.planfile import Found, Outcome, PlanFile, Point, Purchase, Quote, Risk, Service, Spend
 
 MONTH_HOURS = 730
 SPEND_TITLES = ("Commitment to spend", "Least spend", "Discount", "Spent", "Short", "In force", "Worth", "Up to")
+OUTCOME_TITLES = ("Scenario", "Probability", "Cost", "Stranded", "Regret")
 QUOTE_TITLES = ("Offer", "GPU", "GPUs", "Quoted", "Walk-away", "Next GPU", "Verdict", "Headroom")
 
 
@@ -115,6 +116,37 @@ def spend_cells(spend: Spend, currency: str) -> list[str]:
         money(spend.worth, currency),
         money(spend.largest_usd, currency),
     ]
+
+
+def risk_figures(risk: Risk, currency: str) -> list[tuple[str, str]]:
+    """Return what the plan comes to over its scenarios, each figure with its name."""
+    worst = f"the worst {percent(round(1 - risk.tail, 9))}"
+    return [
+        (f"Weight of {worst}", percent(risk.weight)),
+        ("Expected cost", money(risk.expected, currency)),
+        (f"Mean of {worst} (CVaR)", money(risk.cvar, currency)),
+        ("Not exceeded with 5 % (P5)", money(risk.p5, currency)),
+        ("Not exceeded with 50 % (P50)", money(risk.p50, currency)),
+        ("Not exceeded with 95 % (P95)", money(risk.p95, currency)),
+        (f"Stranded in {worst}", money(risk.stranded_cvar, currency)),
+    ]
+
+
+def outcome_cells(outcome: Outcome, currency: str) -> list[str]:
+    """Return one scenario under `OUTCOME_TITLES`."""
+    amounts = (outcome.cost, outcome.stranded, outcome.regret)
+    return [outcome.scenario, percent(outcome.probability), *(money(amount, currency) for amount in amounts)]
+
+
+def frontier_titles(risk: Risk) -> tuple[str, str, str]:
+    """Return what stands above the points of the frontier."""
+    worst = f"the worst {percent(round(1 - risk.tail, 9))}"
+    return (f"Weight of {worst}", "Expected cost", "Mean of the worst")
+
+
+def frontier_cells(point: Point, currency: str) -> list[str]:
+    """Return one point under `frontier_titles`."""
+    return [percent(point.weight), money(point.expected, currency), money(point.cvar, currency)]
 
 
 def mix_by_place(services: list[Service]) -> list[Share]:

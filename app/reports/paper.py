@@ -104,7 +104,8 @@ def without_walk_away(plan: PlanFile) -> PlanFile:
         for quote in plan.walk_away
     ]
     bought = [msgspec.structs.replace(one, walk_away_usd_per_gpu_hour=None) for one in plan.purchases]
-    return msgspec.structs.replace(plan, walk_away=quotes, purchases=bought)
+    spends = [msgspec.structs.replace(one, worth=None, largest_usd=None) for one in plan.spends]
+    return msgspec.structs.replace(plan, walk_away=quotes, purchases=bought, spends=spends)
 
 
 def written(cell: Cell, kind: Kind, currency: str) -> str:
@@ -129,6 +130,7 @@ def _figures(plan: PlanFile, finance: Finance) -> list[Figure]:
         _money("existing_commitment_cost", "of which commitments owned", summary.existing_commitment_cost),
         _money("on_demand_cost", "On-demand equivalent", summary.on_demand_cost),
         _money("savings", "Net savings", summary.savings),
+        *_replayed(plan),
         _share("effective_savings_rate", "Effective savings rate, on list", summary.effective_savings_rate),
         _share("rate_contracted", "Effective savings rate, on contracted", finance.rate_contracted),
         _money("current_cost", "As billed today", summary.current_cost),
@@ -149,6 +151,16 @@ def _figures(plan: PlanFile, finance: Finance) -> list[Figure]:
         _count("gpu_hours", "GPU-hours", summary.gpu_hours),
         _count("mean_gpus", "GPUs at work on average", finance.mean_gpus),
     ]
+
+
+def _replayed(plan: PlanFile) -> list[Figure]:
+    """Return the cost in the order in which providers apply commitments, and what that adds where it adds something."""
+    billed = plan.summary.replayed_cost
+    if billed is None:
+        return []
+    more = Decimal(billed) - Decimal(plan.summary.cost)
+    dearer = [_money("replayed_difference", "of which their order of commitments adds", more)] if more > 0 else []
+    return [_money("replayed_cost", "As the providers would bill it", billed), *dearer]
 
 
 def _money(key: str, name: str, value: str | float | Decimal | None) -> Figure:

@@ -70,7 +70,10 @@ class CommitmentsFile(ConfigFile, frozen=True):
 
 
 class Options(Record, frozen=True):
-    """What else was asked for; start and end bound the hours planned. outlook: what is expected of them, since 1.2."""
+    """What else was asked for; start and end bound the hours planned.
+
+    outlook: what is expected of them; scenarios: the file of futures; both since 1.2.
+    """
 
     horizon: str
     start: Time
@@ -79,6 +82,7 @@ class Options(Record, frozen=True):
     demo: bool
     config: ConfigFile | None
     outlook: dict[str, str] = {}
+    scenarios: ConfigFile | None = None
 
 
 class Inputs(Record, frozen=True):
@@ -220,6 +224,43 @@ class Spend(Record, frozen=True):
     largest_usd: Money | None
 
 
+class Outcome(Record, frozen=True):
+    """What the plan comes to in one scenario; regret: how much dearer than the best plan for it alone."""
+
+    scenario: str
+    probability: Share
+    cost: Money
+    stranded: Money
+    regret: Money
+
+
+class Point(Record, frozen=True):
+    """The plan at another weight of its tail: what it is expected to cost, and the mean of its worst outcomes."""
+
+    weight: Share
+    expected: Money
+    cvar: Money
+
+
+class Risk(Record, frozen=True):
+    """The plan over its scenarios: `optimizer.risk.Risk`; since 1.2.
+
+    cvar, stranded_cvar: the mean of the worst outcomes, those beyond the share `tail`. p5, p50, p95: costs that are not
+    exceeded with that probability. stranded: paid for holding what is not used. frontier: the cheapest first.
+    """
+
+    weight: Share
+    tail: Share
+    expected: Money
+    cvar: Money
+    p5: Money
+    p50: Money
+    p95: Money
+    stranded_cvar: Money
+    outcomes: list[Outcome]
+    frontier: list[Point]
+
+
 class Approval(Record, frozen=True):
     """Who approved the plan: status is draft or approved; the rest is null in a draft; since 1.2."""
 
@@ -257,6 +298,7 @@ class PlanFile(Record, frozen=True):
     load: Load | None = None
     spends: list[Spend] = []
     approval: Approval = Approval()
+    risk: Risk | None = None
 
 
 class _Version(msgspec.Struct):

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING
 
 from app.reports import gates
 from app.reports.outline import (
+    OUTCOME_TITLES,
     QUOTE_TITLES,
     SPEND_TITLES,
     demo_label,
     figures,
+    frontier_cells,
+    frontier_titles,
     mix_by_place,
+    outcome_cells,
     price,
     quote_cells,
     result,
+    risk_figures,
     sentence,
     span,
     spend_cells,
@@ -40,12 +45,13 @@ def render(plan: PlanFile, *, width: int = 100) -> str:
     blocks = [
         _wrapped(label, width, indent="") if label else [],
         [f"GPU plan: {result(plan)}", _when(plan)],
-        _figures(plan),
+        _figures(figures(plan)),
         _bought("Buy", plan.purchases, plan.currency, width) or ["Buy nothing: no offer on the table makes it cheaper"],
         _bought("Owned already", plan.commitments, plan.currency, width),
         quotes(plan, width),
         _table("Commitments to spend", SPEND_TITLES, [spend_cells(one, plan.currency) for one in plan.spends], width),
         _mix(plan, width),
+        *_risk(plan, width),
         _table("Gates", gates.TITLES, gates.cells(plan), width),
         _found(plan, width),
     ]
@@ -67,8 +73,7 @@ def _when(plan: PlanFile) -> str:
     return f"{options.start[:10]} to {options.end[:10]}, {span(plan)}" + (f"; limits: {limits}" if limits else "")
 
 
-def _figures(plan: PlanFile) -> list[str]:
-    rows = figures(plan)
+def _figures(rows: Sequence[tuple[str, str]]) -> list[str]:
     name, value = (max(len(row[side]) for row in rows) for side in (0, 1))
     return [f"  {row[0]:<{name}}  {row[1]:>{value}}" for row in rows]
 
@@ -105,6 +110,20 @@ def _explained(
         for text in (f"{MARGIN}{line}", *(part for reason in reasons for part in _wrapped(reason, width)))
     ]
     return [title, f"{MARGIN}{head}", *told]
+
+
+def _risk(plan: PlanFile, width: int) -> list[list[str]]:
+    """Return a block on each: what the scenarios come to, each of them, and what less risk costs."""
+    risk, currency = plan.risk, plan.currency
+    if risk is None:
+        return []
+    outcomes = [outcome_cells(outcome, currency) for outcome in risk.outcomes]
+    frontier = [frontier_cells(point, currency) for point in risk.frontier]
+    return [
+        ["Risk", *_figures(risk_figures(risk, currency))],
+        _table("Scenarios", OUTCOME_TITLES, outcomes, width),
+        _table("What less risk costs", frontier_titles(risk), frontier, width),
+    ]
 
 
 def _mix(plan: PlanFile, width: int) -> list[str]:

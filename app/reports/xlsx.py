@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LONGEST = 32_767  # characters that a cell may hold
 NARROW, BROAD = 12, 60
+COSTS = (("Buy", "Cost in the plan"), ("Owned", "Cost in the plan"), ("As it goes", "Cost"), ("Spend", "Cost"))
+"""Sheets and columns whose totals add up to the cost of the plan."""
 DIGITS = {"money": "#,##0.00", "rate": "#,##0.00##", "share": "0.00%", "count": "#,##0.##", "text": "@", "date": "@"}
 
 
@@ -102,11 +104,7 @@ def _summary(sheet: Worksheet, paper: Paper, totals: dict[str, dict[str, str]], 
 
 def _formula(figure: Figure, places: dict[str, str], totals: dict[str, dict[str, str]]) -> str:
     """Return how a figure follows from the sheets; empty where it is stated."""
-    cost = [
-        place
-        for name, column in (("Buy", "Cost in the plan"), ("Owned", "Cost in the plan"), ("As it goes", "Cost"))
-        if (place := totals.get(name, {}).get(column))
-    ]
+    cost = [place for name, column in COSTS if (place := totals.get(name, {}).get(column))]
     sums = {
         "cost": "+".join(cost),
         "upfront": totals.get("Buy", {}).get("Upfront", ""),

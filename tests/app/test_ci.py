@@ -54,6 +54,7 @@ def test_github_gets_summary_outputs_and_annotations(tranche, given, step, files
     assert summary.startswith(f"{github.MARKER}\n### GPU plan: $1,552.00 over 8 hours of history — saves $528.00")
     assert "| fail-over | failed | the cost over the hours planned | $1,552.00 | $1.00 |" in summary
     assert "| fail-utilization-below | passed | " in summary
+    assert "Walk-away" not in summary  # everybody who may read the repository reads it
     outputs = outputs_of(step["GITHUB_OUTPUT"])
     assert outputs == {
         "plan": "plan.json",

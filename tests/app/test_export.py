@@ -13,25 +13,29 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import openpyxl
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
 from app.commands.export import FORMS, exported
 from app.reports.document import document
-from app.reports.finance import Terms
-from app.reports.paper import without_walk_away
-from app.reports.planfile import FORMAT_VERSION, decode, encode
+from app.reports.finance import Terms, finance_of
+from app.reports.paper import paper_of, without_walk_away
+from app.reports.planfile import FORMAT_VERSION, Approval, Outcome, Point, Risk, decode, encode
 from app.session import Session
 from optimizer.evidence import STEPS, load_of
-from optimizer.plan import plan_of, solved, stated_of
+from optimizer.plan import plan_of
 from optimizer.solve import InfeasibleError, Memory
+from optimizer.stated import solved, stated_of
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "optimizer"))
 from instances import NOW, Case, cases, offer, series
 
 GOLDEN = Path(__file__).parent / "golden"
 GPU = "H100-SXM-80GB"
+WHOLE = str(GOLDEN / "plan-1.2.json")
+"""A plan that buys, owns, prepays, was offered, was judged by gates, and was approved."""
 TOTALS = {
     "cost": "Cost over the plan",
     "existing_commitment_cost": "of which commitments owned",
@@ -40,6 +44,15 @@ TOTALS = {
     "upfront": "Paid upfront",
     "total_commitment": "New commitment in all",
     "lower_bound": "Proven lower bound of the cost",
+}
+IN_SUMMARIES = {
+    "cost": "Cost",
+    "existing_commitment_cost": "of which commitments owned",
+    "on_demand_cost": "All on demand",
+    "savings": "Savings",
+    "upfront": "Paid at the start",
+    "total_commitment": "New commitment in all",
+    "lower_bound": "Proven lower bound",
 }
 CENT = Decimal("0.01")
 
@@ -100,9 +113,9 @@ def totals_in(plan):
     summary = json.loads(said(plan, "json"))["summary"]
     found = {"json": {key: summary[key] for key in TOTALS}}
     found["csv"] = list(csv.DictReader(io.StringIO(said(plan, "csv").decode())))[-1]
-    for form in ("md", "github"):
+    for form, names in (("md", TOTALS), ("github", IN_SUMMARIES)):
         rows = dict(re.findall(r"^\| ([^|]+?) \| ([^|]+?) \|$", said(plan, form).decode(), re.MULTILINE))
-        found[form] = {key: amount(rows[name]) if name in rows else None for key, name in TOTALS.items()}
+        found[form] = {key: amount(rows[name]) if name in rows else None for key, name in names.items()}
     pairs = Page(said(plan, "html").decode()).pairs
     found["html"] = {key: amount(pairs[name]) if name in pairs else None for key, name in TOTALS.items()}
     book = openpyxl.load_workbook(io.BytesIO(said(plan, "xlsx")))
@@ -200,6 +213,80 @@ def test_the_load_curve_of_oracle_8():
     assert (load.demand[0], load.demand[-1]) == pytest.approx((100, 40))
     assert sum(load.served["committed"]) / STEPS == pytest.approx(52.5)
     assert sum(load.served["on_demand"]) / STEPS == pytest.approx(12.5)
+
+
+@pytest.fixture(scope="session")
+def whole():
+    return decode(Path(WHOLE).read_bytes(), where="plan")
+
+
+def test_commitments_to_spend_are_part_of_every_total(tranche, whole):
+    """The lines of every form add up to the cost; a prepaid pool of $500,000 at 8 % off gives $40,000 back."""
+    [spend] = whole.spends
+    assert (spend.taken, spend.cost) == (True, "-40000.00")
+    assert_same_totals(whole)
+    *lines, total = csv.DictReader(io.StringIO(said(whole, "csv").decode()))
+    assert sum(Decimal(line["cost"]) for line in lines) == Decimal(total["cost"]) == Decimal(whole.summary.cost)
+    assert [line["cost"] for line in lines if line["line"] == "commitment_to_spend"] == ["-40000.00"]
+    finance = finance_of(whole, Terms())
+    planned = [month for month in finance.months if month.planned]
+    assert sum(month.used for month in planned) == pytest.approx(Decimal(whole.summary.cost))
+    paper = paper_of(whole, finance, walk_away=False)
+    bought, owned, going, spent = (paper.chapter(name).totals for name in ("Buy", "Owned", "As it goes", "Spend"))
+    assert bought[11] + owned[11] + going[-1] + spent[-1] == Decimal(whole.summary.cost)
+
+
+def test_what_providers_would_bill_is_said_and_how_much_dearer(whole):
+    def figures(plan):
+        paper = paper_of(plan, finance_of(plan, Terms()), walk_away=False)
+        return {figure.name: figure.value for figure in paper.figures}
+
+    billed, more = "As the providers would bill it", "of which their order of commitments adds"
+    assert figures(whole)[billed] == Decimal(whole.summary.cost)
+    assert more not in figures(whole)
+    dearer = msgspec.structs.replace(whole.summary, replayed_cost="1645400.45")
+    assert figures(msgspec.structs.replace(whole, summary=dearer))[more] == Decimal("5.25")
+    unknown = msgspec.structs.replace(whole.summary, replayed_cost=None)
+    assert billed not in figures(msgspec.structs.replace(whole, summary=unknown))
+
+
+def test_a_plan_for_several_futures_says_what_each_comes_to(whole):
+    """The expected cost is the mean of the outcomes by probability, as the three tables say it."""
+    assert "Risk" not in {
+        chapter.name for chapter in paper_of(whole, finance_of(whole, Terms()), walk_away=False).chapters
+    }
+    risk = Risk(
+        weight=0.5, tail=0.9, expected="120.00", cvar="200.00", p5="100.00", p50="100.00", p95="200.00",
+        stranded_cvar="7.00",
+        outcomes=[
+            Outcome(scenario="=grow", probability=0.2, cost="200.00", stranded="0.00", regret="30.00"),
+            Outcome(scenario="stay", probability=0.8, cost="100.00", stranded="7.00", regret="0.00"),
+        ],
+        frontier=[
+            Point(weight=0.0, expected="119.00", cvar="205.00"),
+            Point(weight=0.5, expected="120.00", cvar="200.00"),
+        ],
+    )  # fmt: skip
+    plan = msgspec.structs.replace(whole, risk=risk)
+    paper = paper_of(plan, finance_of(plan, Terms()), walk_away=False)
+    rows = paper.chapter("Scenarios").rows
+    assert sum(float(row[1]) * float(row[2]) for row in rows) == pytest.approx(float(paper.chapter("Risk").rows[0][1]))
+    assert ("Mean cost of the worst 10 %", Decimal("200.00")) in paper.chapter("Risk").rows
+    assert [row[0] for row in paper.chapter("Frontier").rows] == [0.0, 0.5]
+    book = openpyxl.load_workbook(io.BytesIO(said(plan, "xlsx")))
+    assert [cell.data_type for cell in book["Scenarios"][2]] == ["s", "n", "n", "n", "n"]
+    for form in ("md", "html"):
+        assert all(text in said(plan, form).decode() for text in ("What less risk costs", "$205.00", "$30.00", "80 %"))
+
+
+def test_the_document_says_who_approved_and_when_to_give_notice(whole):
+    paper = paper_of(whole, finance_of(whole, Terms()), walk_away=False)
+    assert paper.chapter("Approval").rows[0] == ("Plan approved by", "Jo Lee", "2026-01-02")
+    draft = msgspec.structs.replace(whole, approval=Approval())
+    roles = paper_of(draft, finance_of(draft, Terms()), walk_away=False).chapter("Approval").rows
+    assert roles == paper.chapter("Approval").rows[1:]
+    owed = {row[0]: row[-2:] for row in paper.chapter("Obligations").rows}
+    assert owed["old-8"] == ("2026-07-01", "2026-04-02")  # 90 days before
 
 
 def test_the_same_plan_gives_the_same_bytes(demo):
@@ -328,7 +415,7 @@ def test_orders_name_what_each_provider_needs(demo):
     assert 'resource "google_compute_region_commitment"' in text
 
 
-@pytest.mark.parametrize("version", ["1.0", "1.1"])
+@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2"])
 def test_a_plan_of_an_older_format_is_exported(tranche, version):
     path = GOLDEN / f"plan-{version}.json"
     old = json.loads(path.read_text())
@@ -341,10 +428,37 @@ def test_a_plan_of_an_older_format_is_exported(tranche, version):
             assert cost in ran.out or f"{Decimal(cost):,.2f}" in ran.out
 
 
-@pytest.mark.parametrize("form", ["md", "html", "github", "orders", "focus"])
-def test_golden_documents(tranche, form):
-    written = tranche("export", str(GOLDEN / "plan-1.1.json"), "--to", form).out
-    assert written == (GOLDEN / f"document.{form}").read_text()
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        *((form, ["export", WHOLE, "--to", form]) for form in sorted(set(FORMS) - {"xlsx"})),
+        ("focus-1.4", ["export", WHOLE, "--to", "focus", "--focus", "1.4"]),
+        ("walk-away.md", ["export", WHOLE, "--to", "md", "--walk-away"]),
+        ("show.txt", ["show", WHOLE]),
+        ("show.md", ["show", WHOLE, "--format", "md"]),
+        ("show.csv", ["show", WHOLE, "--format", "csv"]),
+    ],
+)
+def test_golden_documents(tranche, name, arguments):
+    assert tranche(*arguments).out == (GOLDEN / f"document.{name}").read_text()
+
+
+def test_golden_workbook(tranche, files):
+    out = files.folder / "plan.xlsx"
+    assert tranche("export", WHOLE, "--to", "xlsx", "--out", str(out)).code == 0
+    assert cells_of(out) == (GOLDEN / "document.xlsx.txt").read_text()
+
+
+def cells_of(path):
+    """Write down every cell of a workbook: its place, type, format and what it holds."""
+    book = openpyxl.load_workbook(path)
+    return "".join(
+        f"{sheet.title}!{cell.coordinate} {cell.data_type} {cell.number_format} {cell.value!r}\n"
+        for sheet in book
+        for row in sheet
+        for cell in row
+        if cell.value is not None
+    )
 
 
 def test_the_version_is_the_one_that_added_the_load_curve(demo):
@@ -366,3 +480,22 @@ def test_libreoffice_recalculates_the_same_totals(demo, tmp_path):
     for key, name in TOTALS.items():
         assert cents(found[name]) == cents(getattr(demo.summary, key))
     assert found["Effective savings rate, on list"] == pytest.approx(demo.summary.effective_savings_rate)
+
+
+@pytest.mark.skipif(
+    not (shutil.which("chromium") and shutil.which("pdftotext")), reason="Chromium or Poppler is missing"
+)
+def test_chromium_prints_the_whole_page_without_a_network(whole, tmp_path):
+    page, printed, shot = (tmp_path / name for name in ("plan.html", "plan.pdf", "plan.png"))
+    page.write_bytes(said(whole, "html", walk_away=False))
+    browser = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile",
+               "--host-resolver-rules=MAP * ~NOTFOUND"]  # fmt: skip
+    for wanted in (f"--print-to-pdf={printed}", f"--screenshot={shot}"):
+        subprocess.run([*browser, wanted, f"file://{page}"], check=True, capture_output=True, timeout=120)
+    assert shot.read_bytes().startswith(b"\x89PNG")
+    text = subprocess.run(["pdftotext", "-layout", printed, "-"], check=True, capture_output=True, text=True).stdout
+    paper = paper_of(whole, finance_of(whole, Terms()), walk_away=False)
+    for chapter in paper.chapters:
+        assert chapter.title in text
+    for key in TOTALS:
+        assert f"${Decimal(getattr(whole.summary, key)):,.2f}" in text

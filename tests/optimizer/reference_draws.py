@@ -173,9 +173,14 @@ def _pools(draft: Draft) -> None:
 
 
 def _add_spend(draft: Draft, option: str) -> None:
-    """Add a sum to spend or two, no more than two in all."""
+    """Add a sum to spend or two, no more than two in all, and of the same kind no two with one provider.
+
+    With two floors of one provider a dollar for capacity that nobody uses would count twice, and pay for itself; a plan
+    never buys more than can be used.
+    """
     had = [row for row in (*draft.case.offers, *draft.case.commitments) if row.get("discount_share") is not None]
     rows = [_spend(draft, option, index) for index in range(min(draft.pick(1, 1, 2), 2 - len(had)))]
+    rows = [row for row in rows if row is rows[-1] or row["provider"] != rows[-1]["provider"]]
     offers = [row for row in rows if "offer_id" in row]
     commitments = [row for row in rows if "commitment_id" in row]
     draft.case = replace(

@@ -3,11 +3,15 @@
 import logging
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from instances import Case, hour, offer, owned, series
 
+from optimizer.edits import Change
+from optimizer.ladder import PriceMove
 from optimizer.plan import plan_of
+from optimizer.scenarios import Drought, Scenario
 
 ORACLE = (40, 40, 40, 60, 80, 100, 100, 60)
 
@@ -108,3 +112,66 @@ def test_nodes_of_eight(pypsa):
     system.add("Generator", "od", bus="A", p_nom=1e4, marginal_cost=4.0)
     system.add("Generator", "nodes", bus="A", p_nom_extendable=True, p_nom_mod=8.0, capital_cost=2.4 * 8760)
     assert plan_of(case.inputs()).summary.cost == pytest.approx(optimum(system), rel=1e-6)
+
+
+FUTURES = (  # probability, demand, on-demand price and spot of the second half year against today's
+    ("expected", 0.5, 1.0, 1.0, 1.0),
+    ("growth", 0.2, 1.6, 1.3, 1.0),
+    ("bust", 0.3, 0.4, 0.6, 0.0),
+)
+
+
+@pytest.mark.parametrize("risk", [0.0, 0.3, 0.9])
+@pytest.mark.parametrize("tail", [0.6, 0.9])
+def test_expected_cost_and_the_mean_of_the_tail(pypsa, risk, tail):
+    """Two stages over three futures: what is built is shared, what runs is not; PyPSA weighs the tail by omega."""
+    case = Case(
+        usage=series("a", ORACLE, interruptible=True),
+        offers=[
+            offer("od", price=4.0),
+            offer("spot", "spot", 1.1, max_gpus=15.0),
+            offer("1y", "reserved", 2.4, max_gpus=50.0),
+            offer("flex", "flex", 1.0, use=2.0, max_gpus=40.0),
+        ],
+        months=12,
+    )
+    scenarios = tuple(
+        Scenario(
+            name=name,
+            probability=chance,
+            changes=(Change(workload="a", factor=demand),),
+            moves=(PriceMove(gpu_model="*", from_month=6.0, factor=price),),
+            droughts=() if spot else (Drought(gpu_model="*", provider="*", from_month=6.0, until_month=12.0),),
+        )
+        for name, chance, demand, price, spot in FUTURES
+    )
+    plan = plan_of(replace(case.inputs(), scenarios=scenarios, risk=risk, tail=tail))
+    assert plan.risk is not None
+    weighed = (1 - risk) * plan.risk.expected + risk * plan.risk.cvar
+    assert weighed == pytest.approx(optimum(_stochastic(pypsa, risk, tail)), rel=1e-6)
+
+
+def _stochastic(pypsa: object, risk: float, tail: float) -> object:
+    """Two half years of the eight hours, in three futures; prices are kept on what is built today."""
+    system = network(pypsa, 16)
+    system.snapshot_weightings = system.snapshot_weightings * (8760 / 16)
+    system.add("Bus", "A")
+    system.add("Load", "a", bus="A", p_set=[float(need) for need in ORACLE * 2])
+    system.add("Generator", "od", bus="A", p_nom=1e4, marginal_cost=4.0)
+    system.add("Generator", "spot", bus="A", p_nom=15.0, marginal_cost=1.1)
+    built = {"p_nom_extendable": True, "bus": "A"}
+    system.add("Generator", "1y", p_nom_max=50.0, capital_cost=2.4 * 8760, **built)
+    system.add("Generator", "flex", p_nom_max=40.0, capital_cost=1.0 * 8760, marginal_cost=2.0, **built)
+    # What varies has to be there for every hour before the futures part.
+    system.generators_t.marginal_cost["od"] = 4.0
+    system.generators_t.marginal_cost["spot"] = 1.1
+    system.generators_t.p_max_pu["spot"] = 1.0
+    system.set_scenarios({name: chance for name, chance, *_ in FUTURES})
+    for name, _, demand, price, spot in FUTURES:
+        system.loads_t.p_set[name, "a"] = [need * demand for need in ORACLE * 2]
+        system.generators_t.marginal_cost[name, "od"] = [4.0] * 8 + [4.0 * price] * 8
+        system.generators_t.marginal_cost[name, "spot"] = [1.1] * 8 + [1.1 * price] * 8
+        system.generators_t.p_max_pu[name, "spot"] = [1.0] * 8 + [spot] * 8
+    if risk:
+        system.set_risk_preference(alpha=tail, omega=risk)
+    return system

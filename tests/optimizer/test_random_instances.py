@@ -40,10 +40,11 @@ def test_a_plan_within_limits_costs_what_the_plain_program_costs(case):
 
 
 @pytest.mark.parametrize("limited", [False, True])
-def test_hours_in_groups_change_nothing(limited):
+@pytest.mark.parametrize("instruments", [False, ("moves", "ladder"), ("floors", "exit", "overage")])
+def test_hours_in_groups_change_nothing(limited, instruments):
     """Every history is long: the master starts from three groups of hours, as it does for a year."""
 
-    @given(cases(limited=limited))
+    @given(cases(limited=limited, instruments=instruments))
     @settings(EVERY, max_examples=100)
     def check(case):
         with patch("optimizer.solve.SMALL", 0):
