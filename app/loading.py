@@ -16,6 +16,7 @@ from app.reports.planfile import decimal
 from app.reports.text import count, money
 from app.scenario_files import scenarios_of
 from app.session import Origin, Session
+from app.solver import Solver
 from app.workload_rules import about_places, with_egress
 from optimizer.demand import Horizon, usage_hours, with_idle, work_of
 from optimizer.limits import parse
@@ -92,6 +93,7 @@ def session_of(request: Request) -> Session:
         usage=tuple(_origin(source, "hour") for source in usage),
         offers=tuple(_origin(source, "as_of") for source in books),
         commitments=tuple(_origin(source) for source in owned),
+        solver=Solver(gap=request.gap),
         config=Origin(path=said.path, sha256=said.sha256 or "", rows=0) if said.path else None,
         horizon=horizon,
         demo=demo,

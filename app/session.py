@@ -27,7 +27,7 @@ class Request:
     usage, offers, commitments: files. offer: quotes as typed. limit: caps as typed. config: the settings file.
     workspace: the folder of fetched prices. forecast, growth, ladder, capital: what is expected of the time to come, as
     typed. commit_idle: whether GPUs that nobody asked for are planned for too. scenarios: a file of futures; risk,
-    tail: how they are weighed, as typed.
+    tail: how they are weighed, as typed. gap: the relative distance from its bound at which a plan is good enough.
     """
 
     now: datetime
@@ -47,6 +47,7 @@ class Request:
     scenarios: str | None = None
     risk: str | None = None
     tail: str | None = None
+    gap: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

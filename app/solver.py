@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class Solver:
     """Shared by a session and all its edits, so that an edited quote costs only what it touches."""
 
-    def __init__(self) -> None:
-        """Begin with nothing known."""
+    def __init__(self, gap: float | None = None) -> None:
+        """Begin with nothing known; `gap` is the relative distance of the bounds at which a search ends."""
+        self._gap = gap
         self._lock = Lock()
         self._memory: Memory | None = None
 
@@ -62,5 +63,6 @@ class Solver:
     def _known(self) -> Memory:
         from optimizer.solve import Memory
 
-        self._memory = self._memory or Memory()
+        if self._memory is None:
+            self._memory = Memory() if self._gap is None else Memory(gap=self._gap)
         return self._memory

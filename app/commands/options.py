@@ -117,6 +117,12 @@ def input_options(command: F) -> F:
         click.option(
             "--tail", metavar="PCT", help="Where the worst outcomes begin: 95% (the default) is the worst twentieth."
         ),
+        click.option(
+            "--gap",
+            type=click.FloatRange(1e-12, 0.1),
+            metavar="SHARE",
+            help="How far the plan's cost may be from its proven bound, relatively: 1e-9 unless said.",
+        ),
         click.option("--commit-idle", is_flag=True, help="Plan for idle GPUs too, as the workload `idle`."),
         now_option,
         config_option,

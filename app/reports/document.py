@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from app.session import Session
     from optimizer import plan as optimal
     from optimizer.evidence import Load
+    from optimizer.policy import LimitValue
     from optimizer.risk import Risk
     from optimizer.spending import Spending
     from providers.tables import Diagnostic
@@ -40,6 +41,7 @@ def document(session: Session, plan: optimal.Plan, *, created: datetime) -> Plan
         gates=[],
         diagnostics=[_found(diagnostic) for diagnostic in found],
         load=_load(plan.load),
+        limits=[_limit(found) for found in plan.limits],
         spends=[_spend(spending) for spending in plan.floors],
         risk=None if plan.risk is None else _risk(plan.risk),
     )
@@ -144,6 +146,11 @@ def _load(load: Load) -> doc.Load:
 
 def _curve(gpus: Iterable[float]) -> list[float]:
     return [number(value, decimals=3) or 0.0 for value in gpus]
+
+
+def _limit(found: LimitValue) -> doc.LimitValue:
+    at, most, step = (_quantity(value) for value in (found.at, found.most, found.step))
+    return doc.LimitValue(name=found.name, at=at, most=most, step=step, saving=_money(found.saving))
 
 
 def _spend(spending: Spending) -> doc.Spend:

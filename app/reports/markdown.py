@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.reports import gates
 from app.reports.outline import (
+    LIMIT_TITLES,
     OUTCOME_TITLES,
     QUOTE_TITLES,
     SPEND_TITLES,
@@ -14,6 +15,7 @@ from app.reports.outline import (
     figures,
     frontier_cells,
     frontier_titles,
+    limit_cells,
     mix_by_place,
     outcome_cells,
     price,
@@ -46,6 +48,7 @@ def render(plan: PlanFile) -> str:
         _bought("Buy", plan.purchases, plan.currency) or "**Buy nothing**: no offer on the table makes it cheaper.",
         _bought("Owned already", plan.commitments, plan.currency),
         quotes(plan),
+        _rows("Limits", LIMIT_TITLES, [limit_cells(one, plan.currency) for one in plan.limits]),
         _rows("Commitments to spend", SPEND_TITLES, [spend_cells(one, plan.currency) for one in plan.spends]),
         _risk(plan),
         _mix(plan),

@@ -6,14 +6,16 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
+from app.reports.planfile import decimal
 from app.reports.text import count, money, percent, rate
 
 if TYPE_CHECKING:
-    from app.reports.planfile import Found, Outcome, PlanFile, Point, Purchase, Quote, Risk, Service, Spend
+    from app.reports.planfile import Found, LimitValue, Outcome, PlanFile, Point, Purchase, Quote, Risk, Service, Spend
 
 MONTH_HOURS = 730
 SPEND_TITLES = ("Commitment to spend", "Least spend", "Discount", "Spent", "Short", "In force", "Worth", "Up to")
 OUTCOME_TITLES = ("Scenario", "Probability", "Cost", "Stranded", "Regret")
+LIMIT_TITLES = ("Limit", "At most", "In the plan", "So much more", "Would save")
 QUOTE_TITLES = ("Offer", "GPU", "GPUs", "Quoted", "Walk-away", "Next GPU", "Verdict", "Headroom")
 
 
@@ -147,6 +149,15 @@ def frontier_titles(risk: Risk) -> tuple[str, str, str]:
 def frontier_cells(point: Point, currency: str) -> list[str]:
     """Return one point under `frontier_titles`."""
     return [percent(point.weight), money(point.expected, currency), money(point.cvar, currency)]
+
+
+def limit_cells(limit: LimitValue, currency: str) -> list[str]:
+    """Return one limit under `LIMIT_TITLES`: what the plan comes to, and what a little more would save."""
+    cash = limit.name == "upfront"
+    at, most, step = (
+        money(decimal(one), currency) if cash else percent(one) for one in (limit.at, limit.most, limit.step)
+    )
+    return [limit.name, most, at, step, money(limit.saving, currency)]
 
 
 def mix_by_place(services: list[Service]) -> list[Share]:

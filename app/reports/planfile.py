@@ -261,6 +261,16 @@ class Risk(Record, frozen=True):
     frontier: list[Point]
 
 
+class LimitValue(Record, frozen=True):
+    """What a limit costs: `optimizer.policy.LimitValue`; amounts of cash are dollars, the rest shares; since 1.2."""
+
+    name: str
+    at: float
+    most: float
+    step: float
+    saving: Money
+
+
 class Approval(Record, frozen=True):
     """Who approved the plan: status is draft or approved; the rest is null in a draft; since 1.2."""
 
@@ -298,6 +308,7 @@ class PlanFile(Record, frozen=True):
     load: Load | None = None
     spends: list[Spend] = []
     approval: Approval = Approval()
+    limits: list[LimitValue] = []
     risk: Risk | None = None
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.reports import gates
 from app.reports.outline import (
+    LIMIT_TITLES,
     OUTCOME_TITLES,
     QUOTE_TITLES,
     SPEND_TITLES,
@@ -14,6 +15,7 @@ from app.reports.outline import (
     figures,
     frontier_cells,
     frontier_titles,
+    limit_cells,
     mix_by_place,
     outcome_cells,
     price,
@@ -49,6 +51,7 @@ def render(plan: PlanFile, *, width: int = 100) -> str:
         _bought("Buy", plan.purchases, plan.currency, width) or ["Buy nothing: no offer on the table makes it cheaper"],
         _bought("Owned already", plan.commitments, plan.currency, width),
         quotes(plan, width),
+        _table("Limits", LIMIT_TITLES, [limit_cells(one, plan.currency) for one in plan.limits], width),
         _table("Commitments to spend", SPEND_TITLES, [spend_cells(one, plan.currency) for one in plan.spends], width),
         _mix(plan, width),
         *_risk(plan, width),

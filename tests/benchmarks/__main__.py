@@ -86,6 +86,19 @@ def solving(*, plain_at_most: int) -> None:
         line("  the plain program", plain, plain.said.get("seconds"), compared(mine, plain))
 
 
+def further() -> None:
+    """Measure what has a budget of its own: 30 seconds and 2 GB, and 200 ms for an edit."""
+    for what, way, hours in (
+        ("3 years hourly, 12 purchase dates", "ladder", 26_280),
+        ("50 scenarios x 8760 h, expected cost", "futures", 8_760),
+        ("50 scenarios x 8760 h, half of it CVaR", "risk", 8_760),
+    ):
+        run = measure("-m", "tests.benchmarks.solving", way, str(hours))
+        line(what, run, run.said.get("seconds"), "to 1e-6; budget 30 s and 2 GB")
+    run = measure("-m", "tests.benchmarks.solving", "edited", "8760")
+    line("another price on 20 x 96 x 8760 h", run, run.said.get("cost"), "mean of ten, to 1e-6; budget 0.2 s")
+
+
 def reading(*, rows_at_most: int) -> None:
     with TemporaryDirectory(prefix="tranche-") as folder:
         for rows in (rows for rows in BILLS if rows <= rows_at_most):
@@ -116,4 +129,5 @@ if __name__ == "__main__":
     commands()
     screen()
     reading(rows_at_most=BILLS[-1] if "--bills-20m" in sys.argv[1:] else BILLS_BY_DEFAULT)
+    further()
     solving(plain_at_most=HOURS[-1] if "--plain-8760" in sys.argv[1:] else PLAIN_BY_DEFAULT)

@@ -1,15 +1,20 @@
 """The instance that solvers are measured on: 20 workloads, 96 offers, as many hours as asked; the same every time."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
 
-from optimizer.demand import WorkloadRule
+from optimizer.demand import Horizon, WorkloadRule, demand_of
+from optimizer.edits import Change
+from optimizer.ladder import Buying, PriceMove
 from optimizer.limits import Limits
-from optimizer.problem import Problem
+from optimizer.problem import Problem, problem_of
+from optimizer.scenarios import Drought, Scenario
 from optimizer.stated import Inputs, stated_of
-from providers.tables import OFFERS, USAGE, checked
+from optimizer.terms import tariffs_of
+from providers.tables import HOURS_PER_MONTH, OFFERS, USAGE, checked
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MODELS = {"H100-SXM-80GB": 8.0, "A100-80GB": 4.0, "L40S-48GB": 2.0, "L4-24GB": 1.0}
@@ -17,24 +22,57 @@ PROVIDERS = ("aws", "gcp", "azure", "coreweave", "lambda", "nebius")
 WORKLOADS = 20
 
 
+RULES = (
+    WorkloadRule(pattern="w?0", runs_on={"H100-SXM-80GB": 2.2}),
+    WorkloadRule(pattern="w?5", providers=("aws", "gcp", "azure")),
+)
+
+
 def problem(hours: int) -> Problem:
     """Return the instance over so many hours."""
-    rng = np.random.default_rng(20260101)
-    rules = [
-        WorkloadRule(pattern="w?0", runs_on={"H100-SXM-80GB": 2.2}),
-        WorkloadRule(pattern="w?5", providers=("aws", "gcp", "azure")),
-    ]
-    return stated_of(
-        Inputs(
-            usage=checked(usage(rng, hours), USAGE, where="usage"),
-            offers=checked(offers(rng), OFFERS, where="offers"),
-            commitments=None,
-            rules=tuple(rules),
-            limits=Limits(),
-            months=12,
-            now=NOW,
+    return stated_of(inputs(hours)).problem
+
+
+def ladder(hours: int) -> Problem:
+    """Return hours that all differ, with a purchase date every twelfth of them, list prices falling by a third."""
+    given = inputs(hours)
+    months = hours / HOURS_PER_MONTH
+    moves = tuple(PriceMove(gpu_model="*", from_month=months * part, factor=1 - part / 2) for part in (1 / 3, 2 / 3))
+    buying = Buying(ladder_months=months / 12, moves=moves)
+    horizon = Horizon(start=NOW, end=NOW + timedelta(hours=hours), months=months)
+    tariffs, _ = tariffs_of(given.offers, None, horizon=horizon, limits=given.limits, buying=buying)
+    needed = demand_of(given.usage, rules=RULES, horizon=replace(horizon, months=None))
+    return problem_of(needed, tariffs, given.limits)
+
+
+def futures(hours: int, *, count: int = 50, risk: float = 0.0) -> Problem:
+    """Return so many futures: the demand 0.6 to 1.8 times as high, and no spot at all in every second."""
+    rng = np.random.default_rng(1)
+    dry = (Drought(gpu_model="*", provider="*", from_month=0.0, until_month=12.0),)
+    scenarios = tuple(
+        Scenario(
+            name=f"s{index}",
+            probability=1 / count,
+            changes=(Change(workload="*", factor=float(rng.uniform(0.6, 1.8))),),
+            droughts=dry if index % 2 else (),
         )
-    ).problem
+        for index in range(count)
+    )
+    return stated_of(replace(inputs(hours), scenarios=scenarios, risk=risk)).problem
+
+
+def inputs(hours: int) -> Inputs:
+    """Return what the instance is made of."""
+    rng = np.random.default_rng(20260101)
+    return Inputs(
+        usage=checked(usage(rng, hours), USAGE, where="usage"),
+        offers=checked(offers(rng), OFFERS, where="offers"),
+        commitments=None,
+        rules=RULES,
+        limits=Limits(),
+        months=12,
+        now=NOW,
+    )
 
 
 def usage(rng: np.random.Generator, hours: int) -> pl.DataFrame:
