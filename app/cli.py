@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "approve": "Approve a plan, for later ones to be compared with.",
+    "moving": "What moving workloads saves, and what would keep them where they are.",
     "backtest": "Try rules for buying on the past, and see what came after.",
     "completion": "Print what makes a shell complete this command.",
     "demo": "Write a fictional month as the exports of every cloud.",

@@ -1,4 +1,4 @@
-"""What lies behind every walk-away price: its proof, the quote's demand curve, and what its vendor is worth."""
+"""What lies behind a plan's prices: proofs, demand curves, what vendors are worth, and what moving saves."""
 
 from dataclasses import replace
 
@@ -6,6 +6,7 @@ from optimizer.curve import Step, demand_curve, vendor_value
 from optimizer.plan import Plan, QuoteValue
 from optimizer.solve import Memory
 from optimizer.stated import Inputs, Stated, stated_of
+from optimizer.staying import Staying, staying
 from optimizer.walkaway import Flip, flip
 
 
@@ -27,6 +28,11 @@ def vendors_of(inputs: Inputs, plan: Plan, memory: Memory) -> dict[str, float | 
     names = sorted({value.tariff.provider for value in plan.walk_away})
     weighed = plan.summary.cost if plan.risk is None else plan.risk.weighed
     return {name: vendor_value(stated.problem, name, cost=weighed, memory=memory) for name in names}
+
+
+def moving_of(inputs: Inputs, memory: Memory, *, most: int, last_hour: bool) -> tuple[Staying, ...]:
+    """Return what it means that the plan moves workloads, those with the most GPU-hours away first."""
+    return staying(stated_of(inputs), memory, most=most, last_hour=last_hour)
 
 
 def _curve(stated: Stated, value: QuoteValue, memory: Memory, solves: int) -> tuple[Step, ...]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from optimizer.curve import Step
     from optimizer.plan import Plan
     from optimizer.stated import Inputs
+    from optimizer.staying import Staying
     from optimizer.walkaway import Flip
     from providers.tables import Diagnostic
 
@@ -150,6 +151,20 @@ class Session:
             raise UsageError(str(error)) from None
         except ValueError as error:
             raise UsageError(f"--train: {error}; give a longer history, or another share") from None
+
+    def moving(self, *, most: int, last_hour: bool) -> tuple[Staying, ...]:
+        """Find what moving workloads away from home saves, and what would keep them there.
+
+        Raises:
+            InfeasibleError: there is no plan.
+            UsageError: a forecast or a planned change cannot be made.
+        """
+        from providers.tables import InputError
+
+        try:
+            return self.solver.moving(self.inputs, most=most, last_hour=last_hour)
+        except InputError as error:
+            raise UsageError(str(error)) from None
 
     def vendors(self, plan: Plan) -> dict[str, float | None]:
         """Find what each vendor that quotes is worth: what the plan would cost more without any of its offers."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from optimizer.plan import Plan
     from optimizer.solve import Memory
     from optimizer.stated import Inputs
+    from optimizer.staying import Staying
     from optimizer.walkaway import Flip
 
 
@@ -52,6 +53,13 @@ class Solver:
 
         with self._lock, hushed():
             return vendors_of(inputs, plan, self._known())
+
+    def moving(self, inputs: Inputs, *, most: int, last_hour: bool) -> tuple[Staying, ...]:
+        """Find what moving workloads saves, and what would keep them at home."""
+        from app.proofs import moving_of
+
+        with self._lock, hushed():
+            return moving_of(inputs, self._known(), most=most, last_hour=last_hour)
 
     def backtest(self, inputs: Inputs, *, train: float) -> Backtest:
         """Try rules for buying on the first part of the history, and let them live through the rest."""
