@@ -160,6 +160,21 @@ class Problem:
             gpus=self.gpus * more,
         )
 
+    def rebated(self, share: float) -> Problem:
+        """Return the problem without floors, but with this share of what counts towards them given back.
+
+        Its cost, and that share of the floors, is at most the cost with them: a dollar short costs a dollar, so that
+        no rebate below a dollar a dollar is worth more than the floor (Lagrange). Only for floors that count always.
+        """
+        holding = np.any([np.zeros(len(self.usage)), *(floor.holding for floor in self.floors)], axis=0)
+        usage = np.any([np.zeros(len(self.usage)), *(floor.usage for floor in self.floors)], axis=0)
+        return replace(
+            self,
+            floors=(),
+            holding=np.where(holding, self.holding * (1.0 - share), self.holding),
+            usage=np.where(usage, self.usage * (1.0 - share), self.usage),
+        )
+
     @property
     def parents(self) -> Bools:
         """Which tariffs have something that comes with them."""

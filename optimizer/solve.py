@@ -31,6 +31,7 @@ SMALL = 200  # slots up to which the master knows each of them
 GROUPS = 3  # stretches of the load-duration curve that the master knows in each stretch of the horizon
 COARSE = 1e-3  # relative distance of the bounds at which whole lots begin to matter
 TURNS = 400
+REBATES = (0.0, 0.5, 0.9, 1.0)  # shares of what counts towards a floor that are tried as given back
 KEPT = 60  # cuts that an edit starts from
 OPTIMAL, INFEASIBLE = 0, 2
 
@@ -100,7 +101,7 @@ def solve(problem: Problem, memory: Memory | None = None, *, anew: bool = False)
     """Return the cheapest plan and its bounds.
 
     Commitments to spend that the plan decides on are taken or left whole, since they change prices: each choice is
-    solved, and the cheapest counts. The bound is the least of their bounds.
+    solved, and the cheapest counts, unless a bound says that it cannot be. The bound is the least of their bounds.
 
     Args:
         problem: what to decide.
@@ -116,13 +117,27 @@ def solve(problem: Problem, memory: Memory | None = None, *, anew: bool = False)
         return _decided(problem, memory, anew=anew)
     owed = tuple(floor for floor in problem.floors if not floor.terms.optional)
     optional = [floor for floor in problem.floors if floor.terms.optional]
-    found = [
-        _decided(problem.under((*owed, *taken)), memory, anew=anew)
-        for count in range(len(optional) + 1)
-        for taken in combinations(optional, count)
-    ]
-    best = min(found, key=lambda solution: solution.cost)
-    return replace(best, lower_bound=min(solution.lower_bound for solution in found))
+    best, bound = _decided(problem.under(owed), memory, anew=anew), np.inf
+    for taken in (some for count in range(1, len(optional) + 1) for some in combinations(optional, count)):
+        asked = problem.under((*owed, *taken))
+        least = cost_at_least(asked, memory)
+        if least >= best.cost:
+            bound = min(bound, least)
+            continue
+        found = _decided(asked, memory, anew=anew)
+        bound = min(bound, found.lower_bound, best.lower_bound)
+        best = min(best, found, key=lambda solution: solution.cost)
+    return replace(best, lower_bound=min(bound, best.lower_bound))
+
+
+def cost_at_least(problem: Problem, memory: Memory) -> float:
+    """Return a bound on the cost with every floor in force, from plans without any, which fall apart into families."""
+    if len(problem.floors) != 1 or not problem.floors[0].window.all():
+        return -np.inf
+    [floor] = problem.floors
+    free = replace(problem, limits=Limits())
+    plans = ((share, _solved(free.rebated(share), memory, anew=False)) for share in REBATES)
+    return max(plan.lower_bound + share * floor.usd for share, plan in plans) - floor.given_back
 
 
 def _decided(problem: Problem, memory: Memory, *, anew: bool) -> Solution:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from scipy.optimize import brentq
 
 from optimizer.floors import Floor
+from optimizer.limits import Limits
 from optimizer.problem import Problem
-from optimizer.solve import Memory, Solution, solve, spends
+from optimizer.solve import REBATES, Memory, Solution, solve, spends
 
+RELATIVE = 1e-9  # of the largest least spend, to which it is found
 CENT = 0.01  # $ to which the largest least spend is found
 
 
@@ -76,10 +78,19 @@ def _largest(problem: Problem, floor: Floor, without: float, memory: Memory) -> 
 
     if dearer(0.0) > 0:
         return 0.0
-    most = without
+    most = min([without, *_most(problem, floor, without, memory)])
     if dearer(most) > 0:
-        most = float(brentq(dearer, 0.0, most, xtol=CENT, rtol=1e-12))
+        most = float(brentq(dearer, 0.0, most, xtol=CENT, rtol=RELATIVE))
     return most * floor.per_usd
+
+
+def _most(problem: Problem, floor: Floor, without: float, memory: Memory) -> list[float]:
+    """Return least spends that are too high for sure: at each share of it given back, f(F) >= share · F + the rest."""
+    if len(problem.floors) != 1 or not floor.window.all():
+        return []
+    free = replace(problem.under((floor,)), limits=Limits())
+    plans = ((share, solve(free.rebated(share), memory)) for share in REBATES if share)
+    return [max((without - plan.lower_bound) / share, 0.0) + CENT for share, plan in plans]
 
 
 def _cost(problem: Problem, floor: Floor, usd: float | None, memory: Memory) -> float:

@@ -32,7 +32,7 @@ def tariffs_of(
     kept: list[Tariff] = []
     found: list[Diagnostic] = []
     for tariff, row in (*owned, *offered):
-        if tariff.purchase_option in SPEND:
+        if tariff.purchase_option in SPEND and tariff.status != "declined":
             continue
         if reason := _reason_to_leave_out(tariff, horizon, limits):
             found.append(_left_out(tariff, reason))

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from app import saving
 from app.commands import gate_options, options
 from app.commands.planning import planned
 from app.diagnostics import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from app.diagnostics import Voice
     from app.gate_rules import Rules
     from app.reports.planfile import Approval, PlanFile
@@ -41,13 +40,13 @@ def command(context: click.Context, /, *, form: str, out: str | None, **given: A
     voice = options.voice_of(context)
     out_form = options.check_out(out)
     limits, asked = gate_options.taken_from(given)
-    rules = _rules(given["config"], limits, warn_only=asked["warn_only"])
+    rules = saving.rules_of(given["config"], limits, warn_only=asked["warn_only"])
     against = _against(asked["against"])
     session, _, file = planned(voice, given, form)
     file, compared = _judged(rules, session, file, against, voice)
     text = options.rendered(file, form, width=options.terminal_width())
     if out is not None and out_form is not None:
-        options.write_out(out, options.rendered(file, out_form, width=options.WIDE).encode(), voice)
+        options.write_out(out, saving.content_of(file, out_form), voice)
     options.emit(text)
     if asked["github"]:
         _tell_github(file, compared, out, voice)
@@ -56,13 +55,6 @@ def command(context: click.Context, /, *, form: str, out: str | None, **given: A
         return ExitCode.GATE_FAILED
     differs = compared is not None and compared[1].differs
     return ExitCode.DIFFERS if asked["detailed_exitcode"] and differs else ExitCode.DONE
-
-
-def _rules(config: str | None, limits: Mapping[str, float], *, warn_only: bool) -> Rules:
-    from app import settings
-
-    said = settings.find(config) or settings.Settings()
-    return said.gates.with_limits(limits, warn_only=warn_only)
 
 
 def _against(path: str | None) -> tuple[PlanFile, Approval] | None:
@@ -75,17 +67,13 @@ def _judged(
     rules: Rules, session: Session, file: PlanFile, against: tuple[PlanFile, Approval] | None, voice: Voice
 ) -> tuple[PlanFile, Compared | None]:
     """Return the plan with what the gates say, and what it is compared with."""
-    import msgspec
-
     from app.comparing import comparison
-    from app.gating import judged
     from app.reports.diff import headline
-    from app.reports.gates import recorded
 
     old = None if against is None else against[0]
     _say_unjudged(rules, old, voice)
     with voice.waiting("judging"):
-        file = msgspec.structs.replace(file, gates=recorded(judged(rules, session, file, old)))
+        file = saving.gated(rules, session, file, old)
     if against is None:
         return file, None
     found = comparison(against[0], file)

@@ -21,7 +21,7 @@ from app.tui.screens.plan import PlanScreen
 from app.tui.state import Desk, History, Solved, Step
 from app.tui.words import name
 from app.tui.words import price as price_of
-from app.tui.work import Reading, explained, read, solved
+from app.tui.work import Reading, explained, read, saved, solved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -81,7 +81,7 @@ class TrancheApp(App[None]):
 
     def _opened(self, reading: Reading) -> None:
         history = History((Step(session=reading.session),))
-        self.desk = replace(self.desk, allocation=reading.allocation, offered=reading.tariffs)
+        self.desk = replace(self.desk, allocation=reading.allocation, offered=reading.tariffs, rules=reading.rules)
         self._go(history)
 
     def _go(self, history: History) -> None:
@@ -107,6 +107,14 @@ class TrancheApp(App[None]):
         edit = f"{name(tariff.offer_id)} {price_of(tariff)} → {changed(tariff, price)}"
         self._go(self.desk.history.edited(Step(session=session, edit=edit)))
         return ""
+
+    def saving(self, out: str, *, overwrite: bool) -> Callable[[], str]:
+        """Return the work of writing the plan on screen to a file."""
+        return partial(saved, self.desk, out, created=self._request.now, overwrite=overwrite)
+
+    def note(self, text: str) -> None:
+        """Say something until the plan on screen is another."""
+        self.desk = replace(self.desk, note=text)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Say which actions are possible now; the others stay on screen, dimmed."""

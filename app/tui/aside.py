@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 SLOTS = Semaphore(2)
+SAVING = Semaphore(1)  # what is saved does not queue behind solves that nobody waits for
 
 
-async def aside(work: Callable[[], T]) -> T:
+async def aside(work: Callable[[], T], slots: Semaphore = SLOTS) -> T:
     """Return what `work` returns, or raise what it raises, from a thread that the end of the program does not wait for.
 
     A solve cannot be interrupted; an executor's threads would keep a program that was quit alive until it is done. What
-    nobody waits for any more is not begun, and of what has begun two run at once.
+    nobody waits for any more is not begun, and of what has begun as many run at once as there are slots.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
@@ -28,7 +29,7 @@ async def aside(work: Callable[[], T]) -> T:
             set_outcome()
 
     def run() -> None:
-        with SLOTS:
+        with slots:
             if future.done():
                 return
             outcome = _outcome(work, future)

@@ -47,10 +47,12 @@ def status(desk: Desk, elapsed: float) -> str:
 
 
 def message(desk: Desk) -> str:
-    """Say what went wrong, or else what is being worked out, or else what the last edit changed."""
+    """Say what is being worked out, or else where the plan was saved, what went wrong or what the last edit changed."""
     if desk.stage and desk.history is not None and desk.plan is not None:
         edit = desk.history.now.edit or "the prices as they were read"
         return f"{edit}: solving…; until then the plan before it is shown"
+    if desk.note:
+        return desk.note
     if not desk.problem:
         return changes_in(desk)
     if desk.history is None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from app.gate_rules import Rules
     from app.session import Session
     from app.tui.pools import Allocation
     from optimizer.plan import Plan
@@ -86,7 +87,8 @@ class Desk:
 
     history: None until the files are read. offered: the tariffs, known before the first plan.
     shown: the step whose plan is on screen. before: the one that was there before it.
-    stage: what the program is doing, empty when it is done. problem: what went wrong last.
+    stage: what the program is doing, empty when it is done. problem: what went wrong last. rules: the gates of the
+    settings, None until they are read. note: where the plan on screen was saved, empty where it was not.
     """
 
     history: History | None = None
@@ -96,6 +98,8 @@ class Desk:
     before: Step | None = None
     stage: str = "reading usage"
     problem: str = ""
+    rules: Rules | None = None
+    note: str = ""
 
     @property
     def session(self) -> Session | None:
@@ -118,6 +122,16 @@ class Desk:
         return self.shown.solved.tariffs if self.shown and self.shown.solved else self.offered
 
     @property
+    def savable(self) -> bool:
+        """Whether the plan on screen is that of the newest edit."""
+        return self.plan is not None and not self.stage
+
+    @property
+    def edits(self) -> tuple[str, ...]:
+        """The edits that led to where we are, oldest first."""
+        return tuple(step.edit for step in self.history.steps[1 : self.history.at + 1]) if self.history else ()
+
+    @property
     def currency(self) -> str:
         """The currency of every amount."""
         return self.session.currency if self.session else "USD"
@@ -133,12 +147,12 @@ class Desk:
     def showing(self, history: History) -> Desk:
         """Show the step we are at, which has its plan."""
         before = self.before if history.now.session is (self.shown and self.shown.session) else self.shown
-        return replace(self, history=history, shown=history.now, before=before, stage="", problem="")
+        return replace(self, history=history, shown=history.now, before=before, stage="", problem="", note="")
 
     def failed(self, problem: str) -> Desk:
         """Keep the plan on screen and say what went wrong."""
         if self.history is None:
-            return replace(self, stage="", problem=problem)
+            return replace(self, stage="", problem=problem, note="")
         history = self.history.fallen_back()
         shown = history.now if history.now.solved else self.shown
-        return replace(self, history=history, shown=shown, stage="", problem=problem)
+        return replace(self, history=history, shown=shown, stage="", problem=problem, note="")

@@ -18,16 +18,19 @@ from app.tui.market import options_of
 from app.tui.screens.text import TextScreen, help_parts, problem_parts
 from app.tui.widgets.costs import Costs
 from app.tui.widgets.headline import Headline
+from app.tui.widgets.line import Line
 from app.tui.widgets.market import Market
 from app.tui.widgets.mix import Mix
 from app.tui.widgets.pane import Pane, PaneBar, PaneName
 from app.tui.widgets.price_input import PriceInput
 from app.tui.widgets.purchases import Purchases
+from app.tui.widgets.save_input import SaveInput
 from app.tui.widgets.table import FittedTable
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
+    from textual.widgets import Input
 
     from app.tui.app import TrancheApp
     from app.tui.state import Desk
@@ -55,6 +58,7 @@ class PlanScreen(Screen[None]):
         Binding("1", f"pane({COST})", "Cost", id="pane.cost", tooltip="Go to what is allocated today", show=False),
         Binding("2", f"pane({MARKET})", "Market", id="pane.market", tooltip="Go to what can be bought", show=False),
         Binding("3", f"pane({PLAN})", "Plan", id="pane.plan", tooltip="Go to what to buy", show=False),
+        Binding("s", "save", "Save", id="save", tooltip="Write the plan to a file"),
         Binding("p", "problems", "Problems", id="problems", tooltip="Show what was found while reading and planning"),
         Binding(
             "question_mark", "help", "Help", id="help", key_display="?", tooltip="Show the keys and what the words mean"
@@ -79,6 +83,7 @@ class PlanScreen(Screen[None]):
             yield Pane(PLAN, "Plan", Horizontal(Purchases(), Mix(), id="plan-body"), id="pane-plan")
         yield Static(id="detail")
         yield PriceInput()
+        yield SaveInput()
         yield Static(id="message")
         yield Footer()
 
@@ -126,7 +131,7 @@ class PlanScreen(Screen[None]):
 
     def _say(self, desk: Desk) -> None:
         line, text = self.query_one("#message", Static), captions.message(desk)
-        line.set_class(bool(desk.problem), "-wrong")
+        line.set_class(bool(desk.problem) and not desk.note, "-wrong")
         line.display = bool(text)
         line.update(Text(text))
 
@@ -199,10 +204,12 @@ class PlanScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Say which actions are possible now; the others stay on screen, dimmed."""
-        typing = self.query_one(PriceInput).open if self.is_mounted else False
+        typing = any(line.open for line in self.query(Line)) if self.is_mounted else False
         if action == "edit":
             option = self.query_one(Market).option if self.is_mounted else None
             return True if option is not None and option.quote and not typing else None
+        if action == "save":
+            return True if self.desk.savable and not typing else None
         if action in {"pane", "next_pane", "all_quotes", "problems", "help"}:
             return None if typing else True
         return True
@@ -212,9 +219,30 @@ class PlanScreen(Screen[None]):
         option = self.query_one(Market).option
         if option is not None and option.quote:
             self.action_pane(MARKET)
-            self.query_one("#detail").display = False
-            self.set_focus(self.query_one(PriceInput).ask(option.tariff))
-            self.refresh_bindings()
+            self._type_into(self.query_one(PriceInput).ask(option.tariff))
+
+    def action_save(self) -> None:
+        """Open the line for the name of a file."""
+        self._type_into(self.query_one(SaveInput).ask())
+
+    def _type_into(self, field: Input) -> None:
+        self.query_one("#detail").display = False
+        self.set_focus(field)
+        self.refresh_bindings()
+
+    @on(SaveInput.Entered)
+    def save(self, event: SaveInput.Entered) -> None:
+        """Write the file beside the screen."""
+        work = cast("TrancheApp", self.app).saving(event.out, overwrite=event.overwrite)
+        self.query_one(SaveInput).wait_for(work)
+
+    @on(SaveInput.Left)
+    def back_to_pane(self, event: SaveInput.Left) -> None:
+        """Say where the plan was written, and go on where we were."""
+        if event.note:
+            cast("TrancheApp", self.app).note(event.note)
+        self.query_one("#detail").display = True
+        self.action_pane(self._current)
 
     @on(PriceInput.Entered)
     def reprice(self, event: PriceInput.Entered) -> None:

@@ -1,27 +1,25 @@
-"""One line to type a quote's price, and one that says what is expected or what is wrong."""
+"""The line to type a quote's price."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.text import Text
 from textual.binding import Binding
-from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.widgets import Input, Static
 
 from app.tui import words
 from app.tui.prices import editable, expected, read_price
+from app.tui.widgets.line import Line
 
 if TYPE_CHECKING:
-    from textual.app import ComposeResult
     from textual.binding import BindingType
+    from textual.widgets import Input
 
     from app.tui.prices import Price
     from optimizer.tariffs import Tariff
 
 
-class PriceInput(Vertical):
+class PriceInput(Line):
     """Asks for a price; open while somebody types."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -40,47 +38,23 @@ class PriceInput(Vertical):
         """Nothing was entered."""
 
     def __init__(self) -> None:
-        super().__init__(id="price")
+        super().__init__("price")
         self._tariff: Tariff | None = None
-
-    def compose(self) -> ComposeResult:
-        """Put the name of the quote, the input and the hint together."""
-        with Horizontal():
-            yield Static(id="price-name")
-            yield Input(id="price-input", compact=True)
-        yield Static(id="price-hint")
-
-    @property
-    def open(self) -> bool:
-        """Whether somebody types."""
-        return self._tariff is not None
 
     def ask(self, tariff: Tariff) -> Input:
         """Open for a quote, with its price to type over; returns what to type into."""
         self._tariff = tariff
-        self.query_one("#price-name", Static).update(Text(f"Price of {words.name(tariff.offer_id)} "))
-        self.complain("")
-        self.display = True
-        field = self.query_one(Input)
-        field.value = editable(tariff)
-        field.select_all()
-        return field
+        return self.opened(f"Price of {words.name(tariff.offer_id)} ", editable(tariff))
 
-    def complain(self, problem: str) -> None:
-        """Say what is wrong with what was typed, or what is expected."""
-        hint = problem or (f"{expected(self._tariff)}; enter applies, escape cancels" if self._tariff else "")
-        self.set_class(bool(problem), "-wrong")
-        self.query_one("#price-hint", Static).update(Text(hint))
-
-    def close(self) -> None:
-        """Close; what was typed has been dealt with."""
-        self._tariff = None
-        self.display = False
+    @property
+    def expectation(self) -> str:
+        """What can be typed."""
+        return f"{expected(self._tariff)}; enter applies, escape cancels" if self._tariff else ""
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Read the price, or say what is expected."""
         event.stop()
-        if self._tariff is None:
+        if self._tariff is None or not self.open:
             return
         price = read_price(event.value, self._tariff)
         if price is None:

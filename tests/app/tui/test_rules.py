@@ -11,9 +11,10 @@ from app.tui.screens.plan import PlanScreen
 from app.tui.screens.text import TextScreen
 from app.tui.widgets.costs import Costs
 from app.tui.widgets.price_input import PriceInput
+from app.tui.widgets.save_input import SaveInput
 from app.tui.widgets.table import FittedTable
 
-OWNERS = (TrancheApp, PlanScreen, TextScreen, FittedTable, Costs, PriceInput)
+OWNERS = (TrancheApp, PlanScreen, TextScreen, FittedTable, Costs, PriceInput, SaveInput)
 BINDINGS = [binding for owner in OWNERS for binding in owner.__dict__["BINDINGS"]]
 
 
