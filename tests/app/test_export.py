@@ -439,7 +439,8 @@ def test_a_plan_of_an_older_format_is_exported(tranche, version):
         ("show.csv", ["show", WHOLE, "--format", "csv"]),
     ],
 )
-def test_golden_documents(tranche, name, arguments):
+def test_golden_documents(tranche, name, arguments, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")  # what runs the tests in parallel may say another width
     assert tranche(*arguments).out == (GOLDEN / f"document.{name}").read_text()
 
 
