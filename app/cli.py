@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "approve": "Approve a plan, for later ones to be compared with.",
-    "moving": "What moving workloads saves, and what would keep them where they are.",
     "backtest": "Try rules for buying on the past, and see what came after.",
     "completion": "Print what makes a shell complete this command.",
     "demo": "Write a fictional month as the exports of every cloud.",
@@ -24,6 +23,7 @@ COMMANDS = {
     "doctor": "Say what this installation has and finds.",
     "export": "Write a plan as a document: Markdown, HTML, workbook, CSV, FOCUS, orders.",
     "fetch": "Refresh prices and commitments from every provider.",
+    "moving": "What moving workloads saves, and what would keep them where they are.",
     "open": "Open the terminal UI on given files.",
     "plan": "Plan what to buy, from usage and offers.",
     "price": "List the offers for one GPU, cheapest first.",

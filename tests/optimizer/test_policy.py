@@ -36,7 +36,7 @@ def test_a_limit_that_does_not_bind_costs_nothing():
 
 
 @given(cases(limited=True))
-@settings(EVERY, max_examples=60)
+@settings(EVERY, max_examples=30)
 def test_a_wider_limit_saves_what_the_second_formulation_says(case):
     try:
         plan = plan_of(case.inputs())

@@ -204,13 +204,13 @@ def check_bill(case: Case, *, same: bool = False) -> Replay:
 
 
 @given(plans_to_bill(kinds=1))
-@settings(EVERY, max_examples=80)
+@settings(EVERY, max_examples=40)
 def test_with_one_kind_at_each_provider_the_bill_is_what_the_program_says(case):
     check_bill(case, same=True)
 
 
 @given(plans_to_bill(kinds=3))
-@settings(EVERY, max_examples=80)
+@settings(EVERY, max_examples=40)
 def test_with_several_kinds_the_bill_is_never_below_the_program(case):
     check_bill(case)
 
@@ -224,7 +224,7 @@ def test_with_several_kinds_some_bills_are_above_the_program():
 @pytest.mark.parametrize("instruments", [False, True])
 def test_a_bill_of_any_plan_is_never_below_the_program(instruments):
     @given(cases(instruments=instruments))
-    @settings(EVERY, max_examples=80)
+    @settings(EVERY, max_examples=40)
     def check(case):
         with contextlib.suppress(InfeasibleError):
             check_bill(case)

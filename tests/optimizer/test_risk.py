@@ -123,7 +123,7 @@ def lived_through(program: Program, shared: dict[str, int], needs, scenario: Sce
     st.sampled_from([0.0, 0.3, 0.8, 1.0]),
     st.sampled_from([0.0, 0.5, 0.9]),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_plan_weighs_cost_and_tail_as_the_whole_program_does(needs, scenarios, risk, tail):
     case = Case(usage=series("a", needs, interruptible=True), offers=table(), months=12)
     with patch("optimizer.solve.SMALL", 0):  # hours in groups, as in a long history
@@ -138,7 +138,7 @@ def test_a_plan_weighs_cost_and_tail_as_the_whole_program_does(needs, scenarios,
 
 
 @given(cases(limited=False, instruments=("moves",)))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_one_scenario_is_the_plan_without_any(case):
     only = [Scenario(name="only", probability=1.0)]
     try:
@@ -155,7 +155,7 @@ def test_one_scenario_is_the_plan_without_any(case):
 
 
 @given(st.lists(st.sampled_from([1.0, 2.0, 5.0]), min_size=2, max_size=4), futures())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_less_risk_never_costs_less(needs, scenarios):
     case = Case(usage=series("a", needs, interruptible=True), offers=table(), months=12)
     plan = planned(case, scenarios)

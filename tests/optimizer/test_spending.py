@@ -62,7 +62,7 @@ def test_an_accepted_floor_has_no_value_and_a_pool_no_largest_spend():
 
 
 @given(cases(instruments=("floors",)))
-@settings(EVERY, max_examples=40)
+@settings(EVERY, max_examples=20)
 def test_at_the_largest_least_spend_it_is_all_the_same(case):
     """With the largest sum in force the plan costs what it does without, and with a little more it is dearer."""
     try:
@@ -87,7 +87,7 @@ def _signed(case: Case, name: str, usd: float) -> dict:
 
 
 @given(cases(quotes=1, limited=False), st.sampled_from(RIDERS))
-@settings(EVERY, max_examples=120)
+@settings(EVERY, max_examples=60)
 def test_at_its_walk_away_price_a_quote_with_riders_is_neither_here_nor_there(drawn, rider):
     """The second formulation with the block at that price, whatever comes with it, costs what it does without."""
     quote = next(row for row in drawn.offers if row.get("status") == "quote")

@@ -99,7 +99,7 @@ def test_what_is_remembered_changes_nothing():
     st.sampled_from([1.1, 1.7, 2.5, 3.2]),
     st.sampled_from([None, 1.0, 4.0]),
 )
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_a_list_price_keeps_the_last_hour_a_little_dearer_does_not_and_a_deal_for_all_costs_what_the_plan_does(
     needs, egress, once, overlap, price, lot
 ):
