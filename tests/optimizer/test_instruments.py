@@ -15,7 +15,7 @@ from tests.optimizer.reference_worked import BOUGHT, EXTRAS, FLOORS, MOVED, flat
 from tests.optimizer.test_random_instances import EVERY, check_agrees
 
 WORKED = FLOORS | EXTRAS | BOUGHT | MOVED
-FEW = settings(EVERY, max_examples=20)
+FEW = settings(EVERY, max_examples=12)
 
 
 @pytest.mark.parametrize("name", WORKED)
@@ -48,7 +48,7 @@ def test_overage_is_only_there_with_something_held():
 @pytest.mark.parametrize("limited", [False, True])
 def test_a_plan_with_instruments_costs_what_the_plain_program_costs(limited):
     @given(cases(limited=limited, instruments=True))
-    @settings(EVERY, max_examples=80)
+    @settings(EVERY, max_examples=60)
     def check(case):
         check_agrees(case)
 

@@ -15,7 +15,7 @@ PRICES = (
     "holding_usd_per_gpu_hour", "usage_usd_per_gpu_hour", "adders_usd_per_gpu_hour", "salvage_usd_per_gpu_hour",
     "overage_usd_per_gpu_hour", "burst_usd_per_gpu_hour", "burst_fee_usd_per_gpu_hour", "spend_usd", "usd_per_hour",
 )  # fmt: skip
-SOME = settings(EVERY, max_examples=25)
+SOME = settings(EVERY, max_examples=15)
 
 
 def cost(case: Case) -> float:

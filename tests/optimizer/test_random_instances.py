@@ -45,7 +45,7 @@ def test_hours_in_groups_change_nothing(limited, instruments):
     """Every history is long: the master starts from three groups of hours, as it does for a year."""
 
     @given(cases(limited=limited, instruments=instruments))
-    @settings(EVERY, max_examples=40 if instruments else 80)
+    @settings(EVERY, max_examples=25 if instruments else 60)
     def check(case):
         with patch("optimizer.solve.SMALL", 0):
             check_agrees(case)
