@@ -55,9 +55,10 @@ class Hours:
         for block in self._blocks:
             needed = part.demand[np.ix_(block.classes, block.slots)]
             room = capacity[np.ix_(block.supplies, part.stretch[block.slots])]
-            result = block.program.solve(np.vstack([needed, room]))
+            rhs = np.vstack([needed, room])
+            result = block.program.solve(rhs)
             if result.lacking:
-                return self._lack(block, result.lacking, capacity)
+                return self._lack(block, result.lacking, rhs, capacity)
             served[np.ix_(block.ways, block.slots)] = result.use[: len(block.ways)]
             count = len(block.classes)
             base[block.slots] += (result.price[:count] * needed).sum(axis=0)
@@ -72,9 +73,13 @@ class Hours:
         base = base + (price[given] * capacity[given][:, self._part.stretch]).sum(axis=0)
         return Evaluation(served=served, base=base, price=np.where(self._pool, price, 0.0), complete=complete)
 
-    def _lack(self, block: _Block, lacking: dict[int, Floats], capacity: Floats) -> Evaluation:
-        """Turn the ray of the first unserved slot into the condition ray @ rhs >= 0 on the capacities."""
-        place, ray = min(lacking.items())
+    def _lack(self, block: _Block, lacking: dict[int, Floats], rhs: Floats, capacity: Floats) -> Evaluation:
+        """Turn the ray of the slot that lacks most into the condition ray @ rhs >= 0 on the capacities.
+
+        What serves that slot serves most of the others: a condition from a slot that lacks little would be followed by
+        as many more as there are slots that lack more.
+        """
+        place, ray = min(lacking.items(), key=lambda one: float(one[1] @ rhs[:, one[0]]) / float(np.abs(one[1]).max()))
         slot, count = int(block.slots[place]), len(block.classes)
         slots = len(self._part.weight)
         price, base = np.zeros((len(capacity), slots)), np.zeros(slots)

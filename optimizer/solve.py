@@ -285,7 +285,8 @@ def _meet(problem: Problem, part: Part, learned: Learned, master: _Master, gap: 
         again = tried.gpus.tobytes() in seen  # the cut is there already: what is left is the solver's tolerance
         seen.add(tried.gpus.tobytes())
         if program.whole and not in_lots:
-            in_lots = again or tried.cost - bound <= COARSE * max(abs(tried.cost), 1.0)
+            near = np.isfinite(tried.cost) and tried.cost - bound <= COARSE * max(abs(tried.cost), 1.0)
+            in_lots = again or bool(near)
             seen = set() if in_lots else seen
             continue
         if np.isfinite(tried.cost) and (best is None or tried.cost < best.cost):

@@ -114,6 +114,14 @@ def test_the_peak_of_a_long_history_can_be_bought(dear):
     assert [row.gpus for row in plan.purchases] == pytest.approx([3000])
 
 
+def test_a_minimum_that_alone_can_serve_a_long_history():
+    """Each of 3,000 hours lacks a little more than the last; all that is on offer has to reach the last of them."""
+    needs = [100.0 + index / 10 for index in range(3000)]
+    plan = plan_of(Case(usage=series("a", needs), offers=[offer("q", "contract", 2.2, min_gpus=32.0)]).inputs())
+    assert [row.gpus for row in plan.purchases] == pytest.approx([399.9])
+    assert plan.summary.cost == pytest.approx(2.2 * 399.9 * 3000)
+
+
 @given(cases())
 @settings(EVERY, max_examples=100)
 def test_every_promise_is_kept(case):
