@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,13 +44,21 @@ TAIL = 0.95  # the worst twentieth of the outcomes
 COSTS = ("list_cost", "effective_cost", "billed_cost")
 
 
-def session_of(request: Request) -> Session:
-    """Read everything, make it one table of each kind, and check that it goes together."""
-    demo = not request.usage
-    said = _settings(request, demo=demo)
-    horizon = request.horizon or said.horizon
-    months = settings.horizon(horizon)
-    expected = settled(_asked(request), said.outlook, months=months)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tables:
+    """What was read: the files, one table of each kind, and what was found on the way."""
+
+    usage: list[Source]
+    books: list[Source]
+    owned: list[Source]
+    used: pl.DataFrame
+    offered: pl.DataFrame
+    commitments: pl.DataFrame | None
+    currency: str
+    found: list[Diagnostic]
+
+
+def _tables(request: Request, said: settings.Settings, *, demo: bool) -> _Tables:
     usage = [bundle.demo_usage()] if demo else [_usage(path) for path in request.usage]
     _check_work(usage, idle=request.commit_idle)
     workspace = workspace_of(request.workspace, said)
@@ -68,7 +77,27 @@ def session_of(request: Request) -> Session:
     commitments, found_owned = _whole(owned, COMMITMENTS) if owned else (None, [])
     found = [*found_books, *found_usage, *found_offers, *found_contracts, *found_owned]
     found += _about_idle(used, currency, planned=request.commit_idle)
-    used = with_idle(used) if request.commit_idle else used
+    return _Tables(
+        usage=usage,
+        books=books,
+        owned=owned,
+        used=with_idle(used) if request.commit_idle else used,
+        offered=offered,
+        commitments=commitments,
+        currency=currency,
+        found=found,
+    )
+
+
+def session_of(request: Request) -> Session:
+    """Read everything, make it one table of each kind, and check that it goes together."""
+    demo = not request.usage
+    said = _settings(request, demo=demo)
+    horizon = request.horizon or said.horizon
+    months = settings.horizon(horizon)
+    expected = settled(_asked(request), said.outlook, months=months)
+    tables = _tables(request, said, demo=demo)
+    used, offered = tables.used, tables.offered
     rules, found_places = _rules(said, used, {*used["provider"].drop_nulls(), *offered["provider"]})
     start = Horizon.of(usage_hours(used), months=months, now=request.now).start
     futures = None if expected.scenarios is None else scenarios_of(expected.scenarios, start=start, offers=offered)
@@ -77,7 +106,7 @@ def session_of(request: Request) -> Session:
         inputs=Inputs(
             usage=used,
             offers=offered,
-            commitments=commitments,
+            commitments=tables.commitments,
             rules=rules,
             limits=parse((*said.limits, *request.limit)),
             months=months,
@@ -90,20 +119,20 @@ def session_of(request: Request) -> Session:
             risk=expected.risk or 0.0,
             tail=TAIL if expected.tail is None else expected.tail,
         ),
-        usage=tuple(_origin(source, "hour") for source in usage),
-        offers=tuple(_origin(source, "as_of") for source in books),
-        commitments=tuple(_origin(source) for source in owned),
+        usage=tuple(_origin(source, "hour") for source in tables.usage),
+        offers=tuple(_origin(source, "as_of") for source in tables.books),
+        commitments=tuple(_origin(source) for source in tables.owned),
         solver=Solver(gap=request.gap),
         config=Origin(path=said.path, sha256=said.sha256 or "", rows=0) if said.path else None,
         horizon=horizon,
         demo=demo,
-        currency=currency,
+        currency=tables.currency,
         outlook=described(expected, commit_idle=request.commit_idle),
         scenarios=Origin(path=futures.path, sha256=futures.sha256, rows=len(futures.scenarios)) if futures else None,
         diagnostics=(
-            *_about(request, books),
+            *_about(request, tables.books),
             *said.diagnostics,
-            *found,
+            *tables.found,
             *found_places,
             *found_moves,
             *(futures.diagnostics if futures else ()),

@@ -121,6 +121,8 @@ def why_price(tariffs: Sequence[Tariff], found: WalkAway) -> str:
 
 def why_first(tariffs: Sequence[Tariff], found: WalkAway) -> str:
     """Say whose price the first GPU's is, or else what it averages."""
+    if found.next_gpu is None and tariffs[found.tariff].exclusive:
+        return found.obstacle or "it is bought instead of the others, not a GPU at a time"
     if found.next_gpu is None:
         return found.obstacle or "one GPU of it would break a limit"
     if found.next_gpu <= 0:

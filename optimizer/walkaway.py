@@ -83,6 +83,8 @@ def walk_away(
         return _priceless(problem, tariff, block or planned, "accept", "without it there is no plan at all")
     if not problem.held[tariff]:
         return _usage_walk_away(problem, tariff, lacking, memory)
+    if problem.exclusive[tariff] >= 0:
+        return _exclusive_walk_away(problem, tariff, lacking, memory)
     first = _first_gpu(problem, tariff, lacking, memory)
     size = block or planned or 1.0
     taken = problem.with_terms(tariff, pinned=size)
@@ -189,7 +191,8 @@ def flip(problem: Problem, tariff: int, *, block: float | None, price: float, me
 def _taken(problem: Problem, tariff: int, block: float | None, price: float, memory: Memory) -> bool:
     if block is None:
         return bool(used_of(solve(problem.with_terms(tariff, usage=price), memory))[tariff] > 0)
-    offer = problem.with_terms(tariff, minimum=block, maximum=block, lot=0.0, pinned=np.nan)
+    whole = {} if problem.exclusive[tariff] >= 0 else {"minimum": block, "maximum": block, "lot": 0.0}
+    offer = problem.with_terms(tariff, pinned=np.nan, **whole)
     return bool(solve(at_price(offer, tariff, price), memory).quantities[tariff] > 0)
 
 
@@ -203,6 +206,34 @@ def _first_gpu(problem: Problem, tariff: int, lacking: Solution, memory: Memory)
     near = replace(problem, pinned=np.where(lots & problem.held, lacking.quantities, problem.pinned))
     pinned = _solved(at_price(near.with_terms(tariff, pinned=NEXT_GPU), tariff, 0.0), memory)
     return None if pinned is None else -float(pinned.worth[tariff]) * NEXT_GPU / hours_paid(pinned, tariff)
+
+
+def _exclusive_walk_away(problem: Problem, tariff: int, lacking: Solution, memory: Memory) -> WalkAway:
+    """Value an offer that excludes others by the highest price at which any of it is still bought.
+
+    Its least quantity alone would be no fair question: whoever takes one tier of a price list needs all its GPUs from
+    that tier. Steps as in `_usage_walk_away`: the cost is concave in the price, with the hours paid as its slope.
+    """
+    free = found = solve(at_price(problem, tariff, 0.0), memory)
+    last, price, hours = free, 0.0, hours_paid(free, tariff)
+    while hours > 0 and lacking.cost - found.cost > SAME * abs(lacking.cost):
+        last = found
+        price += (lacking.cost - found.cost) / hours
+        found = solve(at_price(problem, tariff, price), memory)
+        hours = hours_paid(found, tariff)
+    quoted, gpus = float(problem.holding[tariff]), float(last.quantities[tariff])
+    taken = gpus * float(problem.hours[tariff])
+    return WalkAway(
+        tariff=tariff,
+        block=gpus or None,
+        quoted=quoted,
+        price=price,
+        next_gpu=None,
+        error=(lacking.cost - lacking.lower_bound) / taken if taken else 0.0,
+        used=float(used_of(last)[tariff]) / taken if taken else 0.0,
+        displaced=spend_of(lacking) - spend_of(last),
+        verdict=verdict_of(quoted, price),
+    )
 
 
 def _usage_walk_away(problem: Problem, tariff: int, lacking: Solution, memory: Memory) -> WalkAway:

@@ -113,6 +113,16 @@ def check_indifferent(case: Case, plan: Plan, value) -> None:
     assert (value.verdict == "accept") == (value.quoted <= price * (1 + 1e-9)) or price <= 0
 
 
+def test_a_tier_that_the_plan_buys_is_worth_its_price():
+    """100 GPUs at 2.05 from 64 on, at 2.20 from 32 on, or on demand at 4.00: each tier is worth the other's price."""
+    quote = offer("q", "contract", 2.2, status="quote", min_gpus=32.0, tiers="64@2.05")
+    plan = plan_of(Case(usage=series("a", [100.0] * 2), offers=[offer("od"), quote]).inputs())
+    found = {value.tariff.offer_id: (value.walk_away, value.gpus, value.verdict) for value in plan.walk_away}
+    assert found["q"] == (pytest.approx(2.05), pytest.approx(100), "counter")
+    assert found["q@64"] == (pytest.approx(2.2), pytest.approx(100), "accept")
+    assert [row.tariff.offer_id for row in plan.purchases] == ["q@64"]
+
+
 def test_an_exit_makes_a_term_worth_more():
     """4 GPUs are needed for half a year, on demand at 4.00: a year of them is worth 2.00, with a way out 4.00."""
     from dataclasses import replace
