@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from optimizer.demand import usage_hours, work_of
+from optimizer.trends import cost_of, prices_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -70,19 +71,14 @@ def allocation_of(inputs: Inputs) -> Allocation:
 
 def _priced(usage: pl.DataFrame, offers: pl.DataFrame, *, since: datetime) -> pl.DataFrame:
     """Return GPU-hours and cost by day: the bill's cost, else the provider's on-demand price, else the cheapest one."""
-    sold = offers.filter(pl.col("purchase_option") == "on_demand")
-    price = pl.col("usage_usd_per_gpu_hour").min()
-    here = sold.group_by("provider", "gpu_model").agg(price.alias("here"))
-    anywhere = sold.group_by("gpu_model").agg(price.alias("anywhere"))
-    known = usage.join(here, on=["provider", "gpu_model"], how="left").join(anywhere, on="gpu_model", how="left")
-    cost = pl.coalesce("effective_cost", pl.coalesce("here", "anywhere") * pl.col("gpu_hours"))
+    cost = cost_of(usage, prices_of(offers)).alias("cost")
     gpu_hours, first = pl.col("gpu_hours"), usage["hour"].min()
-    return known.select(
+    return usage.select(
         pl.lit("").alias("all"),
         pl.col("provider", "team").fill_null(""),
         "gpu_model",
         (pl.col("hour").dt.date() - pl.lit(first).dt.date()).dt.total_days().alias("day"),
-        cost.alias("cost"),
+        cost,
         pl.when(pl.col("hour") >= since).then(cost).alias("late_cost"),
         gpu_hours,
         pl.col("gpu_hours_used").alias("used"),
