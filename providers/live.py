@@ -2,9 +2,13 @@
 
 import base64
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse, IncompleteRead
+from math import inf
+from time import monotonic
 from urllib.error import HTTPError, URLError
 from urllib.parse import SplitResult, unquote, urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
@@ -12,7 +16,30 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from providers.tables import InputError
 
 TIMEOUT_S = 60.0
+LARGEST_BYTES = 1 << 28
+"""What one answer may come to."""
 _SHOWN = 200  # characters of what a server says that a message repeats
+_SAID_BYTES = 1 << 16  # what is read of an answer that is an error
+_CHUNK_BYTES = 1 << 16
+_END: ContextVar[float | None] = ContextVar("end", default=None)  # of the time for all questions, as `monotonic` counts
+
+
+class SilentError(InputError):
+    """A server that gave no whole answer in the time that it had."""
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Give all questions of this block so much time together, however slowly a server speaks.
+
+    Raises:
+        SilentError: of a question, once the time is over.
+    """
+    token = _END.set(monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _END.reset(token)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +85,11 @@ class Server:
 
     def _sent(self, request: Request) -> Answer:
         try:
-            with build_opener(_Stay).open(request, timeout=self.timeout_s) as response:
-                return Answer(status=response.status, body=response.read())
-        except HTTPError as error:
-            with error:
-                return Answer(status=error.code, body=error.read(1 << 16))
+            return self._answer(request)
         except TimeoutError:
             raise self._silent() from None
+        except IncompleteRead:
+            raise InputError(self.name, "broke off in the middle of its answer", "try later") from None
         except (URLError, HTTPException, OSError) as error:
             reason = getattr(error, "reason", None) or error
             if isinstance(reason, TimeoutError):
@@ -72,8 +97,25 @@ class Server:
             text = getattr(reason, "strerror", None) or type(reason).__name__
             raise InputError(self.name, f"cannot be reached ({text})", "check the address, and that it runs") from None
 
-    def _silent(self) -> InputError:
-        return InputError(
+    def _answer(self, request: Request) -> Answer:
+        try:
+            with build_opener(_Stay).open(request, timeout=min(self.timeout_s, _left_s())) as response:
+                return Answer(status=response.status, body=self._whole(response))
+        except HTTPError as error:
+            with error:
+                return Answer(status=error.code, body=b"".join(_read(error, _SAID_BYTES)))
+
+    def _whole(self, response: HTTPResponse) -> bytes:
+        body = b"".join(_read(response, LARGEST_BYTES + 1))
+        if len(body) > LARGEST_BYTES:
+            problem = f"answers with more than {LARGEST_BYTES >> 20} MiB"
+            raise InputError(self.name, problem, "check that it is the right address, or ask for a shorter --window")
+        if response.length:
+            raise IncompleteRead(body, response.length)
+        return body
+
+    def _silent(self) -> SilentError:
+        return SilentError(
             self.name, f"gave no answer in {self.timeout_s:g} s", "ask for a shorter --window, or try later"
         )
 
@@ -94,6 +136,27 @@ def server(url: str, *, token: str, timeout_s: float = TIMEOUT_S) -> Server:
     place = f"[{host}]" if ":" in host else host
     name = f"{parts.scheme}://{place}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
     return Server(name=name, token=token, authorization=_authorization(parts, token), timeout_s=timeout_s)
+
+
+def _left_s() -> float:
+    """Return the time that is left for all questions.
+
+    Raises:
+        TimeoutError: none is.
+    """
+    end = _END.get()
+    left = inf if end is None else end - monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _read(response: HTTPResponse | HTTPError, most: int) -> Iterator[bytes]:
+    """Return what comes, piece by piece, as long as there is time, and about `most` bytes of it."""
+    while most > 0 and (chunk := response.read1(min(_CHUNK_BYTES, most))):
+        yield chunk
+        most -= len(chunk)
+        _left_s()
 
 
 class _Stay(HTTPRedirectHandler):
