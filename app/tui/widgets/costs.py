@@ -88,19 +88,7 @@ class Costs(FittedTable):
         self._refill(next((key for key, pool in self._visible.items() if pool.path == path), None))
 
     def _refill(self, at: str | None = None) -> None:
-        self.fill([Row(key=key, cells=self._cells(pool)) for key, pool in self._visible.items()], at=at)
-
-    def _cells(self, pool: Pool) -> tuple[Text, ...]:
-        style = "bold" if len(pool.path) < 2 else ""
-        longer = len(pool.daily) > LATELY_DAYS
-        return (
-            Text(self._label(pool), style=style),
-            Text(_amount(pool.cost_per_hour), style=style),
-            Text(_amount(pool.lately_per_hour) if longer else ""),
-            Text(words.share(pool.gpu_hours_share)),
-            Text(words.share(pool.used_share)),
-            Text(spark(pool.daily, SPARK), style="dim"),
-        )
+        self.fill([Row(key=key, cells=_cells(pool, self._label(pool))) for key, pool in self._visible.items()], at=at)
 
     def _label(self, pool: Pool) -> str:
         depth = len(pool.path)
@@ -108,6 +96,19 @@ class Costs(FittedTable):
             return "All GPUs"
         sign = " " if depth == DEEPEST else "▾" if pool.path in self._open else "▸"
         return f"{' ' * (depth - 1)}{sign} {words.part(pool.path, depth - 1)}"
+
+
+def _cells(pool: Pool, label: str) -> tuple[Text, ...]:
+    style = "bold" if len(pool.path) < 2 else ""
+    longer = len(pool.daily) > LATELY_DAYS
+    return (
+        Text(label, style=style),
+        Text(_amount(pool.cost_per_hour), style=style),
+        Text(_amount(pool.lately_per_hour) if longer else ""),
+        Text(words.share(pool.gpu_hours_share)),
+        Text(words.share(pool.used_share)),
+        Text(spark(pool.daily, SPARK), style="dim"),
+    )
 
 
 def _amount(per_hour: float | None) -> str:
