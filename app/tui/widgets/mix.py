@@ -11,11 +11,12 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from app.tui import words
+from app.tui.glyphs import chosen
 
 if TYPE_CHECKING:
     from optimizer.plan import Plan, Service
 
-KINDS = (("bought", "█", "to buy"), ("owned", "▓", "owned already"), ("spot", "▒", "spot"), ("payg", "░", "on demand"))
+KINDS = (("bought", "to buy"), ("owned", "owned already"), ("spot", "spot"), ("payg", "on demand"))
 NAMES = 10
 DIM = Style(dim=True)
 
@@ -37,7 +38,7 @@ def kind_of(service: Service) -> str:
 
 def shares_of(plan: Plan) -> dict[str, Share]:
     """Add up GPU-hours and cost by kind; a commitment costs what it costs, used or not."""
-    gpu_hours = dict.fromkeys((kind for kind, _, _ in KINDS), 0.0)
+    gpu_hours = dict.fromkeys((kind for kind, _ in KINDS), 0.0)
     cost = dict.fromkeys(gpu_hours, 0.0)
     for service in plan.mix:
         kind = kind_of(service)
@@ -68,7 +69,7 @@ def lengths(parts: list[float], width: int) -> list[int]:
 class Mix(Widget):
     """Two bars, and one line a kind where there is room."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"mix--{kind}" for kind, _, _ in KINDS}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"mix--{kind}" for kind, _ in KINDS}
 
     def __init__(self) -> None:
         super().__init__(id="mix")
@@ -110,24 +111,26 @@ class Mix(Widget):
 
     def _bar(self, title: str, parts: list[float]) -> list[Segment]:
         cells = lengths(parts, max(self.size.width - NAMES, 0))
-        drawn = [Segment(sign * cell, self._style(kind)) for (kind, sign, _), cell in zip(KINDS, cells, strict=True)]
+        drawn = [
+            Segment(chosen().of(kind) * cell, self._style(kind)) for (kind, _), cell in zip(KINDS, cells, strict=True)
+        ]
         return [Segment(title.ljust(NAMES), DIM), *drawn]
 
     def _short_key(self) -> list[Segment]:
         key: list[Segment] = []
-        for kind, sign, title in KINDS:
+        for kind, title in KINDS:
             part = self._part(self._shares[kind].gpu_hours, self._total.gpu_hours)
-            key += [Segment(f"{sign} ", self._style(kind)), Segment(f"{title} {part}  ")]
+            key += [Segment(f"{chosen().of(kind)} ", self._style(kind)), Segment(f"{title} {part}  ")]
         return key
 
     def _titles(self) -> list[Segment]:
         return [Segment(f"{'':15}{'GPU-hours':>10}{'Cost':>10}{'of cost':>9}", DIM)]
 
-    def _key_line(self, kind: str, sign: str, title: str) -> list[Segment]:
+    def _key_line(self, kind: str, title: str) -> list[Segment]:
         share = self._shares[kind]
         hours, part = self._part(share.gpu_hours, self._total.gpu_hours), self._part(share.cost, self._total.cost)
         text = f" {title:<13}{hours:>10}{words.money(share.cost, self._currency):>10}{part:>9}"
-        return [Segment(sign, self._style(kind)), Segment(text)]
+        return [Segment(chosen().of(kind), self._style(kind)), Segment(text)]
 
     @staticmethod
     def _part(part: float, total: float) -> str:

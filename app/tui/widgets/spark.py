@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from app.tui.glyphs import chosen
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LEVELS = "▁▂▃▄▅▆▇█"
 NOTHING = " "
 
 
@@ -20,6 +21,7 @@ def spark(values: Sequence[float], width: int) -> str:
     top = max(means, default=0.0)
     if top <= 0:
         return NOTHING * len(means)
+    levels = chosen().levels
     return "".join(
-        LEVELS[min(int(mean / top * len(LEVELS)), len(LEVELS) - 1)] if mean > 0 else NOTHING for mean in means
+        levels[min(int(mean / top * len(levels)), len(levels) - 1)] if mean > 0 else NOTHING for mean in means
     )
