@@ -28,6 +28,7 @@ COMMANDS = {
     "plan": "Plan what to buy, from usage and offers.",
     "price": "List the offers for one GPU, cheapest first.",
     "schema": "Print the JSON Schema of the files.",
+    "sessions": "List, copy, compare and delete what was negotiated in the terminal UI.",
     "show": "Show a plan that was written, in another form.",
     "usage": "Turn bills into the usage table, reconciled to the cent.",
     "walkaway": "Find the highest price worth paying for every quote.",

@@ -86,9 +86,14 @@ def _fingerprints(plan: PlanFile) -> dict[Cause, str]:
     return {
         "horizon": f"{plan.summary.hours} {'' if history else (options.start, options.end)}",
         "demand": str(sorted(file.sha256 for file in given.usage)),
-        "price": str(sorted(file.sha256 for file in given.offers)),
+        "price": str((sorted(file.sha256 for file in given.offers), *_edits_of_offers(options.edits))),
         "commitment": str(sorted(file.sha256 for file in given.commitments)),
         "limit": str(sorted(given.limits.items())),
         "settings": f"{said} {options.config.sha256 if options.config else ''}",
         "program": plan.tool.version,
     }
+
+
+def _edits_of_offers(edits: Iterable[str]) -> list[str]:
+    """Return the edits that change what is on offer; what the others change is counted where it is."""
+    return [edit for edit in edits if edit.partition(" ")[0] not in {"limit", "note"}]

@@ -22,6 +22,14 @@ def curves_of(inputs: Inputs, plan: Plan, memory: Memory, *, solves: int) -> tup
     return tuple(_curve(stated, value, memory, solves) for value in plan.walk_away)
 
 
+def curve_of(inputs: Inputs, value: QuoteValue, memory: Memory, *, solves: int) -> tuple[Step, ...]:
+    """Return the demand curve of one quote of the inputs' plan, prices in the vendor's terms."""
+    stated = stated_of(inputs)
+    names = [tariff.offer_id for tariff in stated.tariffs]
+    mine = stated.tariffs[names.index(value.tariff.offer_id)]
+    return _curve(stated, replace(value, tariff=mine), memory, solves)
+
+
 def vendors_of(inputs: Inputs, plan: Plan, memory: Memory) -> dict[str, float | None]:
     """Return what the plan would cost more without any offer of each vendor that quotes; None: there would be none."""
     stated = stated_of(inputs)

@@ -9,12 +9,13 @@ from app.diagnostics import UsageError
 from app.solver import Solver
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
     from datetime import datetime
 
+    from app.edits import Edit
     from optimizer.backtest import Backtest
     from optimizer.curve import Step
-    from optimizer.plan import Plan
+    from optimizer.plan import Plan, QuoteValue
     from optimizer.stated import Inputs
     from optimizer.staying import Staying
     from optimizer.walkaway import Flip
@@ -68,7 +69,7 @@ class Session:
 
     horizon: as it was asked for. config, scenarios: the settings and the file of futures, None where there is none.
     demo: whether the usage is the bundled one. currency: of every amount. outlook: what is asked of the time to come,
-    as text; empty where nothing is.
+    as text; empty where nothing is. edits: what was changed since the files were read, oldest first.
     """
 
     inputs: Inputs
@@ -82,35 +83,26 @@ class Session:
     diagnostics: tuple[Diagnostic, ...]
     outlook: Mapping[str, str] = field(default_factory=dict)
     scenarios: Origin | None = None
+    edits: tuple[Edit, ...] = ()
     solver: Solver = field(default_factory=Solver, compare=False, repr=False)
 
-    def with_price(self, offer_id: str, *, holding: float | None = None, usage: float | None = None) -> Session:
-        """Return the session with other prices on one offer, $ per GPU-hour; a price that is not given stays.
+    def after(self, line: str) -> Session:
+        """Return the session after one more edit, such as `counter my-quote 2.10 24mo 128`.
 
         Raises:
-            UsageError: there is no such offer, or the price breaks a rule of the table.
+            UsageError: the line is no edit, names no quote, or says what cannot be.
         """
-        import polars as pl
+        from app.edits import applied, read
+        from optimizer.limits import LimitError
+        from providers.quotes import QuoteError
 
-        from providers.tables import OFFERS, InputError, checked
-
-        here = pl.col("offer_id") == offer_id
-        if self.inputs.offers.filter(here).is_empty():
-            raise UsageError(f"there is no offer {offer_id}; the offers are in inputs.offers")
-        prices = {"holding_usd_per_gpu_hour": holding, "usage_usd_per_gpu_hour": usage}
-        offers = self.inputs.offers.with_columns(
-            pl.when(here).then(pl.lit(price)).otherwise(name).alias(name)
-            for name, price in prices.items()
-            if price is not None
-        )
         try:
-            offers = checked(offers, OFFERS, where=f"the new price of {offer_id}")
-        except InputError as error:
+            return applied(self, read(line))
+        except (QuoteError, LimitError) as error:
             raise UsageError(str(error)) from None
-        return replace(self, inputs=replace(self.inputs, offers=offers))
 
-    def plan(self) -> Plan:
-        """Solve.
+    def plans(self, *, first: str = "") -> Generator[Plan]:
+        """Yield the plan as soon as there is one, then with what each quote is worth, `first` before the others.
 
         Raises:
             InfeasibleError: with the workloads, hours and limits in conflict.
@@ -119,9 +111,18 @@ class Session:
         from providers.tables import InputError
 
         try:
-            return self.solver.plan(self.inputs)
+            yield from self.solver.plans(self.inputs, first=first)
         except InputError as error:
             raise UsageError(str(error)) from None
+
+    def plan(self) -> Plan:
+        """Solve, whole.
+
+        Raises:
+            InfeasibleError, UsageError: as `plans` does.
+        """
+        *_, whole = self.plans()
+        return whole
 
     def proofs(self, plan: Plan) -> tuple[Flip | None, ...]:
         """Re-solve each quote just below and just above its walk-away price; None where it is worth nothing."""
@@ -130,6 +131,14 @@ class Session:
     def curves(self, plan: Plan, *, solves: int) -> tuple[tuple[Step, ...], ...]:
         """Find the demand curve of each quote: the GPUs worth buying at each price, in the vendor's terms."""
         return self.solver.curves(self.inputs, plan, solves=solves)
+
+    def curve(self, value: QuoteValue, *, solves: int) -> tuple[Step, ...]:
+        """Find the demand curve of one quote of the plan, in the vendor's terms.
+
+        Raises:
+            AbandonedError: somebody wants a plan of other offers meanwhile.
+        """
+        return self.solver.curve(self.inputs, value, solves=solves)
 
     @property
     def past(self) -> Inputs:

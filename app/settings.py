@@ -61,10 +61,14 @@ def find(given: str | None, *, start: Path | None = None) -> Settings | None:
     Raises:
         UsageError: it cannot be read, or says something that has no meaning.
     """
-    here = (start or Path.cwd()).resolve()
-    nearest = (folder / NAME for folder in (here, *here.parents) if (folder / NAME).is_file())
-    path = Path(given) if given is not None else next(nearest, None)
+    path = Path(given) if given is not None else nearest(start or Path.cwd())
     return None if path is None else read(_text(path), where=path.name)
+
+
+def nearest(start: Path) -> Path | None:
+    """Return the settings that hold in a folder: its own file, or the first one upward from there."""
+    here = start.resolve()
+    return next((folder / NAME for folder in (here, *here.parents) if (folder / NAME).is_file()), None)
 
 
 def read(text: str, *, where: str) -> Settings:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from app.quiet import hushed
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
     from optimizer.backtest import Backtest
     from optimizer.curve import Step
-    from optimizer.plan import Plan
+    from optimizer.plan import Plan, QuoteValue
     from optimizer.solve import Memory
     from optimizer.stated import Inputs
     from optimizer.staying import Staying
@@ -18,20 +21,37 @@ if TYPE_CHECKING:
 
 
 class Solver:
-    """Shared by a session and all its edits, so that an edited quote costs only what it touches."""
+    """Shared by a session and all its edits, so that an edited quote costs only what it touches.
+
+    Whoever wants a plan is served before all else: what is being worked out then is given up, since it is of offers
+    that are about to change, and ends with an AbandonedError.
+    """
 
     def __init__(self, gap: float | None = None) -> None:
         """Begin with nothing known; `gap` is the relative distance of the bounds at which a search ends."""
         self._gap = gap
         self._lock = Lock()
         self._memory: Memory | None = None
+        self._waiting = 0
 
-    def plan(self, inputs: Inputs) -> Plan:
-        """Solve; a second caller waits, since what is remembered serves one at a time."""
-        from optimizer.plan import plan_of
+    def plans(self, inputs: Inputs, *, first: str = "") -> Generator[Plan]:
+        """Yield the plan, then with more of what its quotes are worth; who wants no more of it closes the generator."""
+        from optimizer.plan import plans_of
 
-        with self._lock, hushed():
-            return plan_of(inputs, self._known())
+        with self._before_all():
+            found = plans_of(inputs, self._known(), first=first)
+            while (plan := _next(found)) is not None:
+                yield plan
+
+    @contextmanager
+    def _before_all(self) -> Iterator[None]:
+        self._waiting += 1
+        self._lock.acquire()
+        self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def proofs(self, inputs: Inputs, plan: Plan) -> tuple[Flip | None, ...]:
         """Re-solve each quote just below and just above its walk-away price; None where it is worth nothing."""
@@ -46,6 +66,13 @@ class Solver:
 
         with self._lock, hushed():
             return curves_of(inputs, plan, self._known(), solves=solves)
+
+    def curve(self, inputs: Inputs, value: QuoteValue, *, solves: int) -> tuple[Step, ...]:
+        """Find how many GPUs of one quote are worth buying at each price."""
+        from app.proofs import curve_of
+
+        with self._lock, hushed():
+            return curve_of(inputs, value, self._known(), solves=solves)
 
     def vendors(self, inputs: Inputs, plan: Plan) -> dict[str, float | None]:
         """Find what the plan would cost more without any offer of each vendor that quotes."""
@@ -72,5 +99,13 @@ class Solver:
         from optimizer.solve import Memory
 
         if self._memory is None:
-            self._memory = Memory() if self._gap is None else Memory(gap=self._gap)
+            known = Memory() if self._gap is None else Memory(gap=self._gap)
+            known.abandoned = lambda: self._waiting > 0
+            self._memory = known
         return self._memory
+
+
+def _next(found: Iterator[Plan]) -> Plan | None:
+    """Take one more step in silence; while nobody asks for it, the solver's chatter is not held back."""
+    with hushed():
+        return next(found, None)

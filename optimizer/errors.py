@@ -7,3 +7,7 @@ class InfeasibleError(Exception):
 
 class SolverError(Exception):
     """HiGHS gave up: a fault of the program, not of its input."""
+
+
+class AbandonedError(Exception):
+    """Nobody waits for this solve any more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -133,12 +134,42 @@ def plan_of(inputs: Inputs, memory: Memory | None = None) -> Plan:
     Raises:
         InfeasibleError: with the workloads, hours and limits in conflict.
     """
+    *_, whole = plans_of(inputs, memory)
+    return whole
+
+
+def plans_of(inputs: Inputs, memory: Memory | None = None, *, first: str = "") -> Iterator[Plan]:
+    """Yield the plan as soon as there is one, then with what each further quote is worth, and at last with the rest.
+
+    Args:
+        inputs: what to plan.
+        memory: as of `plan_of`.
+        first: the quote that is valued before the others; it does not change what is found.
+
+    Raises:
+        InfeasibleError: with the workloads, hours and limits in conflict.
+    """
     memory = Memory() if memory is None else memory
     stated = stated_of(inputs)
-    return _explained(inputs, stated, solved(stated, memory), memory)
+    solution = solved(stated, memory)
+    plan = _unvalued(inputs, stated, solution, memory)
+    yield plan
+    quotes = [index for index, tariff in enumerate(stated.tariffs) if tariff.status == "quote" and not tariff.rider]
+    values: dict[int, QuoteValue] = {}
+    for index in sorted(quotes, key=lambda index: stated.tariffs[index].offer_id != first):
+        values[index] = _quote_value(stated, solution, index, memory)
+        plan = replace(plan, walk_away=tuple(values[index] for index in quotes if index in values))
+        yield plan
+    yield replace(
+        plan,
+        floors=spending_of(stated.problem, solution, memory),
+        limits=limit_values(stated.problem, solution, memory),
+        risk=risk_of(solution.problem, solution, memory),
+    )
 
 
-def _explained(inputs: Inputs, undecided: Stated, solution: Solution, memory: Memory) -> Plan:
+def _unvalued(inputs: Inputs, undecided: Stated, solution: Solution, memory: Memory) -> Plan:
+    """Return the plan before quotes, limits, floors and risks are valued."""
     stated = undecided.priced_by(solution)
     dispatch = dispatch_of(solution)
     had = [index for index in map(int, np.flatnonzero(solution.quantities > 0)) if not stated.tariffs[index].beyond]
@@ -160,14 +191,10 @@ def _explained(inputs: Inputs, undecided: Stated, solution: Solution, memory: Me
         purchases=bought,
         commitments=tuple(purchase for purchase in held if purchase.tariff.owned is not None),
         mix=_mix(stated, dispatch),
-        walk_away=tuple(
-            _quote_value(undecided, solution, index, memory)
-            for index, tariff in enumerate(stated.tariffs)
-            if tariff.status == "quote" and not tariff.rider
-        ),
-        floors=spending_of(undecided.problem, solution, memory),
-        limits=limit_values(undecided.problem, solution, memory),
-        risk=risk_of(solution.problem, solution, memory),
+        walk_away=(),
+        floors=(),
+        limits=(),
+        risk=None,
         load=load_of(stated, solution),
         diagnostics=(*stated.found, *_unproven(solution), *_dearer(billed)),
     )

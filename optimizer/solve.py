@@ -9,6 +9,7 @@ found, that cost is optimal.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import combinations
@@ -17,7 +18,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult, linprog
 
 from optimizer.dispatch import reached, used_by_stretch
-from optimizer.errors import InfeasibleError, SolverError
+from optimizer.errors import AbandonedError, InfeasibleError, SolverError
 from optimizer.hours import Hours, held_by
 from optimizer.limits import Limits
 from optimizer.problem import Bools, Floats, Ints, Problem, sum_by
@@ -68,11 +69,12 @@ class Memory:
 
     It changes no cost and no bound. Of equally cheap plans it may find another, unless a solve is to learn anew.
 
-    gap: the relative distance of the bounds at which every search ends.
+    gap: the relative distance of the bounds at which every search ends. abandoned: asked before each part is solved;
+    where it says so the search ends with an AbandonedError, and what was found until then is kept.
     """
 
     gap: float = GAP
-
+    abandoned: Callable[[], bool] = lambda: False
     solved: dict[tuple[bytes, bool], PartSolution] = field(default_factory=dict)
     learned: dict[bytes, Learned] = field(default_factory=dict)
 
@@ -217,6 +219,8 @@ def _remembered(problem: Problem, part: Part, memory: Memory, *, anew: bool) -> 
 
 
 def _learning(problem: Problem, part: Part, memory: Memory, hours: bytes, *, anew: bool) -> PartSolution:
+    if memory.abandoned():
+        raise AbandonedError
     group = _groups(problem, part)
     shape = _digest(hours, group)
     if anew or shape not in memory.learned:

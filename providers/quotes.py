@@ -11,7 +11,7 @@ import polars as pl
 from providers.accelerators import canonical, is_ambiguous
 from providers.names import remedy
 from providers.quote_prices import NUMBER, SPENT, Amount, amount, dollars
-from providers.tables import OFFERS, PAY_AS_YOU_GO, PURCHASE_OPTIONS, InputError, checked
+from providers.tables import OFFERS, PAY_AS_YOU_GO, PURCHASE_OPTIONS, SPEND, InputError, checked
 
 FORM = "write it as crusoe:H100-SXM-80GB=1.85/h,128gpus,12mo"
 TERMS = (
@@ -20,6 +20,7 @@ TERMS = (
     "storage 0.05/h, egress 0.09/GB, salvage 0.80/h, price protection, tiers 64@2.20 256@1.95, exit after 6mo, "
     "10% off, exclusive=either-or, region=us, name=my-quote"
 )
+USAGE_PRICE = "usage_usd_per_gpu_hour"
 HEAD = re.compile(r"([^:=,\s]+)\s*:\s*([^=,]+?)\s*=\s*(.+)")
 PRICES = (
     "overage_usd_per_gpu_hour",
@@ -66,6 +67,62 @@ def parse_offer(text: str) -> dict[str, Any]:
         **_whole_nodes(_adders(terms, prices, per_gpu, shown), shown),
         "note": "; ".join(shown) or None,
     }
+
+
+def counter_terms(text: str, *, option: str, node: float | None = None) -> dict[str, Any]:
+    """Return what a vendor changes of a quote, as cells of the offers table: price, term, GPUs, and any other term.
+
+    >>> counter_terms("2.10 24mo 128", option="contract") == {
+    ...     "holding_usd_per_gpu_hour": 2.1, "term_months": 24.0, "min_gpus": 128.0, "max_gpus": 128.0}
+    True
+
+    Args:
+        text: a price first, where it changes; a bare number after it are GPUs; terms of several words, such as
+            `ramp 64@1 128@4`, stand between commas.
+        option: purchase option of the quote: it says whether the price is one of holding or of using.
+        node: GPUs of one node of the quote.
+
+    Raises:
+        QuoteError: some part of the text cannot be read, or nothing is said.
+    """
+    first, *rest = (part.strip() for part in re.sub(r"\s*\+\s*", "+", text).split(","))
+    price, items = _leading(first)
+    terms = _terms([*items, *rest], text)
+    if fixed := [name for name in ("offer_id", "purchase_option") if name in terms]:
+        raise QuoteError(f"{text!r}: would make another offer of it ({', '.join(fixed)}); quote that one anew")
+    shown: list[str] = []
+    per_gpu = _reader(terms.get("gpus_per_node", node), shown, text)
+    prices = {} if price is None else _countered(price, option, per_gpu, text)
+    if "tiers" in terms:
+        terms["tiers"] = _tiers(terms["tiers"], price or "", per_gpu)
+    if not prices and any(isinstance(terms.get(name), float) for name in ("support", "storage")):
+        raise QuoteError(f"{text!r}: a percentage on top needs the price that it is of; write the price first")
+    found = {**prices, **_adders(terms, prices, per_gpu, shown)}
+    if not found:
+        raise QuoteError(f"{text!r} changes nothing; write a price, a term and GPUs, such as 2.10 24mo 128")
+    return found
+
+
+def _leading(text: str) -> tuple[str | None, list[str]]:
+    """Return the price that a text begins with, if it does, and its other words as terms; a bare number are GPUs."""
+    words = text.split()
+    priced = bool(words) and _term(words[0]) is None and _term(text) is None
+    price, left = (words[0], words[1:]) if priced else (None, words)
+    whole = " ".join(left)
+    if not left or _term(whole) is not None:
+        return price, [whole] if left else []
+    return price, [f"{word}gpus" if re.fullmatch(r"\d+", word) else word for word in left]
+
+
+def _countered(price: str, option: str, per_gpu: Callable[[str], float], text: str) -> dict[str, Any]:
+    """Return the prices that change; of one that is paid in two parts, a single price is that of holding."""
+    if option in SPEND:
+        raise QuoteError(f"quote {text!r}: a commitment to spend has no price by the hour; decline it, and quote anew")
+    if "+" in price and option != "flex":
+        raise QuoteError(f"quote {text!r}: only a flex quote has two prices, for holding and for using; write one")
+    found = _prices(price, option, per_gpu, text)
+    kept = set() if "+" in price else {"holding_usd_per_gpu_hour" if option in PAY_AS_YOU_GO else USAGE_PRICE}
+    return {name: value for name, value in found.items() if name not in {*kept, "purchase_option"}}
 
 
 def offers_from(texts: Iterable[str], more: Iterable[Mapping[str, Any]] = ()) -> pl.DataFrame:
@@ -178,8 +235,8 @@ def _adders(
     """Return the terms with every price per GPU-hour, and with what comes on top of the price as one amount."""
     said = dict(terms)
     said |= {name: per_gpu(said[name]) for name in PRICES if name in said}
-    base = prices["holding_usd_per_gpu_hour"] or prices["usage_usd_per_gpu_hour"]
     tops = {name: said.pop(name) for name in ("support", "storage") if name in said}
+    base = prices.get("holding_usd_per_gpu_hour") or prices.get(USAGE_PRICE, 0.0)
     amounts = {name: base * top if isinstance(top, float) else per_gpu(top) for name, top in tops.items()}
     if amounts:
         said["adders_usd_per_gpu_hour"] = sum(amounts.values())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.commands import options
+from app.commands.planning import session_of
 from app.diagnostics import UsageError
 
 if TYPE_CHECKING:
@@ -35,11 +36,9 @@ def command(context: click.Context, /, *, form: str, **given: Any) -> None:  # n
     With --every rules buy as they go: at each date they see the usage until then and what they hold, and buy for the
     terms of the offers. Costs are those of the hours lived through; hindsight may buy at the same dates.
     """
-    from app.session import load
-
     voice, train, every = options.voice_of(context), _share(given.pop("train")), _months(given.pop("every"))
     with voice.waiting("reading"):
-        session = load(options.request_of(given))
+        session = session_of(given)
     voice.report(session.diagnostics)
     with voice.waiting("trying rules on the past"):
         found = session.backtest(train=train) if every is None else _rolling(session, train, every)

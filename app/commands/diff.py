@@ -32,11 +32,12 @@ def command(*, old: str, new: str, form: str, detailed_exitcode: bool) -> ExitCo
     before, approval = read(Path(old))
     after, _ = read(Path(new))
     found = comparison(before, after)
-    options.emit(_rendered(before, after, found, approval, form))
+    options.emit(rendered(before, after, found, approval, form))
     return ExitCode.DIFFERS if detailed_exitcode and found.differs else ExitCode.DONE
 
 
-def _rendered(old: PlanFile, new: PlanFile, found: Comparison, approval: Approval, form: str) -> str:
+def rendered(old: PlanFile, new: PlanFile, found: Comparison, approval: Approval, form: str) -> str:
+    """Write what differs between two plans, in one of the forms of the command."""
     from app.reports import diff
 
     if form == "json":

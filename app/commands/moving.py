@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.commands import options
+from app.commands.planning import session_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,11 +35,9 @@ def command(context: click.Context, /, *, form: str, most: int, last_hour: bool,
     Home is where a workload's data is, or else where it runs today. It stays there at the price of the last column, for
     all of its GPU-hours.
     """
-    from app.session import load
-
     voice = options.voice_of(context)
     with voice.waiting("reading"):
-        session = load(options.request_of(given))
+        session = session_of(given)
     voice.report(session.diagnostics)
     with voice.waiting("asking what would keep them at home"):
         found = session.moving(most=most, last_hour=last_hour)

@@ -16,4 +16,4 @@ def command(**given: Any) -> None:  # noqa: ANN401 - click's own
     """Open the terminal UI on USAGE, CSV or Parquet files; with none, on the demo."""
     from app.tui.app import run
 
-    run(options.request_of(given))
+    run(options.request_of(given), given["session"])

@@ -124,6 +124,11 @@ def input_options(command: F) -> F:
             help="How far the plan's cost may be from its proven bound, relatively: 1e-9 unless said.",
         ),
         click.option("--commit-idle", is_flag=True, help="Plan for idle GPUs too, as the workload `idle`."),
+        click.option(
+            "--session",
+            metavar="NAME",
+            help="What the terminal UI kept under this name: its files, options and edits; see tranche sessions.",
+        ),
         now_option,
         config_option,
         workspace_option,
@@ -172,8 +177,24 @@ def format_option(*formats: str) -> Callable[[F], F]:
 
 
 def request_of(given: dict[str, Any]) -> Request:
-    """Return the request that the values of `input_options` make."""
-    return Request(**{**given, "now": time_of(given["now"])})
+    """Return the request that the values of `input_options` make, apart from --session."""
+    return Request(
+        **{name: value for name, value in given.items() if name != "session"} | {"now": time_of(given["now"])}
+    )
+
+
+def only_session(given: dict[str, Any]) -> str | None:
+    """Return the session that is to be planned, None where there is none.
+
+    Raises:
+        UsageError: inputs are given beside it, which it has already.
+    """
+    name: str | None = given["session"]
+    beside = sorted(other for other, value in given.items() if value and other not in {"session", "now"})
+    if name is not None and beside:
+        said = ", ".join(f"--{other.replace('_', '-')}" if other != "usage" else "files" for other in beside)
+        raise UsageError(f"--session {name}: holds its inputs already; leave out {said}, or edit the session")
+    return name
 
 
 def time_of(text: str | None) -> datetime:

@@ -73,6 +73,7 @@ def _inputs(session: Session, plan: optimal.Plan) -> doc.Inputs:
             config=None if config is None else doc.ConfigFile(path=config.path, sha256=config.sha256),
             outlook=dict(session.outlook),
             scenarios=None if scenarios is None else doc.ConfigFile(path=scenarios.path, sha256=scenarios.sha256),
+            edits=[str(edit) for edit in session.edits],
         ),
     )
 

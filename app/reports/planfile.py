@@ -18,7 +18,7 @@ from providers.tables import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-FORMAT_VERSION = "1.2"
+FORMAT_VERSION = "1.3"
 NOT_ASCII = re.compile(r"[^\n -~]")
 Money = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]+\.[0-9]{2,6}$", description="decimal, in the plan's currency")]
 Share = Annotated[float, msgspec.Meta(description="1 is the whole")]
@@ -72,7 +72,8 @@ class CommitmentsFile(ConfigFile, frozen=True):
 class Options(Record, frozen=True):
     """What else was asked for; start and end bound the hours planned.
 
-    outlook: what is expected of them; scenarios: the file of futures; both since 1.2.
+    outlook: what is expected of them; scenarios: the file of futures; both since 1.2. edits: what was typed since the
+    files were read, oldest first; since 1.3.
     """
 
     horizon: str
@@ -83,6 +84,7 @@ class Options(Record, frozen=True):
     config: ConfigFile | None
     outlook: dict[str, str] = {}
     scenarios: ConfigFile | None = None
+    edits: list[str] = []
 
 
 class Inputs(Record, frozen=True):

@@ -5,7 +5,9 @@ The heavy libraries load after the first paint: nothing here imports them.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
@@ -15,54 +17,70 @@ from textual.reactive import reactive
 from textual.worker import Worker, WorkerState
 
 from app.diagnostics import UsageError
+from app.negotiation import Solved
+from app.tui import glyphs, themes
 from app.tui.aside import aside
-from app.tui.prices import changed
-from app.tui.screens.plan import PlanScreen
-from app.tui.state import Desk, History, Solved, Step
+from app.tui.screens import modes
+from app.tui.state import Desk
+from app.tui.watching import changed
 from app.tui.words import name
-from app.tui.words import price as price_of
-from app.tui.work import Reading, explained, read, saved, solved
+from app.tui.work import Reading, explained, keeper_of, opened, read_again, saved, solve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from textual.binding import BindingType
     from textual.screen import Screen
 
-    from app.session import Request
-    from app.tui.prices import Price
-    from optimizer.tariffs import Tariff
+    from app.negotiation import History
+    from app.session import Request, Session
+    from app.tui.keeping import Keeper
+    from app.tui.watching import Stamp
+    from app.tui.work import Opening
 
 T = TypeVar("T")
+LOOK = 3.0  # seconds between two looks at the files behind the session
 
 
 class TrancheApp(App[None]):
-    """Holds the desk; the newest edit is the one that is solved."""
+    """Holds the desk; the newest edit is the one that is solved. typed: the commands typed so far."""
 
     TITLE = "tranche"
     CSS_PATH = "tranche.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (150, "-roomy")]  # noqa: RUF012  Textual declares it
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012  Textual declares it
+    DEFAULT_MODE = modes.OPENING
+    MODES = {mode.name: mode.screen for mode in modes.MODES}  # noqa: RUF012  Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("u", "undo", "Undo", id="undo", tooltip="Take back the last price"),
-        Binding("r", "redo", "Redo", id="redo", tooltip="Put back the price that was taken back"),
-        Binding("q", "quit", "Quit", id="quit", tooltip="Leave tranche"),
+        *(
+            Binding(str(key), f"show_mode('{mode.name}')", mode.title, id=mode.name, tooltip=mode.about, show=False)
+            for key, mode in enumerate(modes.MODES, 1)
+        ),
+        Binding("u", "undo", "Undo", id="undo", tooltip="Take back the last edit"),
+        Binding("r", "redo", "Redo", id="redo", tooltip="Make the edit again that was taken back"),
+        Binding("q", "quit", "Quit", id="quit", tooltip="Leave tranche; the session is kept"),
     ]
 
     desk: reactive[Desk] = reactive(Desk())
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, opening: Opening | None = None) -> None:
         super().__init__()
         self._request = request
+        self._opening = opening
+        self._keeper: Keeper | None = None
         self._newest: Worker[object] | None = None
-
-    def get_default_screen(self) -> Screen[None]:
-        """Open on the plan."""
-        return PlanScreen()
+        self._stamps: dict[Path, Stamp | None] = {}
+        self.typed: list[str] = []
+        for theme in themes.themes():
+            self.register_theme(theme)
+        self.theme = themes.fitting_theme(os.environ)
 
     def on_mount(self) -> None:
         """Paint first, then read."""
-        self.call_after_refresh(self._begin, lambda: read(self._request))
+        glyphs.use(glyphs.fitting(os.environ, self.console.encoding))
+        self.set_interval(LOOK, self._look_at_files)
+        self.call_after_refresh(self._begin, lambda: opened(self._request, self._opening))
 
     def _begin(self, work: Callable[[], T]) -> None:
         """Do some work beside the screen; what was begun before is no longer waited for."""
@@ -74,38 +92,76 @@ class TrancheApp(App[None]):
             return
         if event.state is WorkerState.ERROR and event.worker.error is not None:
             self.desk = self.desk.failed(explained(event.worker.error))
+            self._keep()
         elif event.state is WorkerState.SUCCESS and isinstance(event.worker.result, Reading):
             self._opened(event.worker.result)
-        elif event.state is WorkerState.SUCCESS and isinstance(event.worker.result, Solved) and self.desk.history:
-            self.desk = self.desk.showing(self.desk.history.solved(event.worker.result))
 
     def _opened(self, reading: Reading) -> None:
-        history = History((Step(session=reading.session),))
-        self.desk = replace(self.desk, allocation=reading.allocation, offered=reading.tariffs, rules=reading.rules)
-        self._go(history)
+        self._request, self._keeper = reading.request, reading.keeper or self._keeper
+        if reading.screen in self.MODES:
+            self.switch_mode(reading.screen)
+        self.desk = replace(
+            self.desk,
+            allocation=reading.allocation,
+            offered=reading.tariffs,
+            rules=reading.rules,
+            found=reading.found,
+            note=reading.note,
+        )
+        self._stamps = reading.stamps
+        self._go(reading.history)
+
+    def _look_at_files(self) -> None:
+        """Say that a file is another than the one that was read."""
+        news = changed(self._stamps) if self._stamps else ()
+        if news:
+            self._stamps = {}
+            self.note(f"{' and '.join(map(name, news))} since it was read; :reload reads it again and keeps the edits")
+
+    def reload(self) -> str:
+        """Read the files again, and make the edits again; returns what is wrong, empty if nothing."""
+        if self.desk.history is None:
+            return "the files are still being read"
+        history = self.desk.history
+        self.desk = replace(self.desk, stage="reading again", problem="", note="")
+        self._begin(lambda: read_again(self._request, history))
+        return ""
 
     def _go(self, history: History) -> None:
         """Go to a step: show its plan, or work one out."""
         self.workers.cancel_group(self, "solve")
-        if history.now.solved is not None:
+        if history.now.solved is not None and history.now.solved.whole:
             self.desk = self.desk.showing(history)
-            return
-        self.desk = replace(self.desk, history=history, stage="solving", problem="")
-        session = history.now.session
-        self._begin(lambda: solved(session))
+        else:
+            self.desk = replace(self.desk, history=history, stage="solving", problem="")
+            session, edit = history.now.session, history.now.edit
+            self._begin(lambda: solve(session, edit.offer if edit else "", partial(self._tell, session)))
+        self._keep()
 
-    def reprice(self, tariff: Tariff, price: Price) -> str:
-        """Give a quote another price and plan again; returns what is wrong with it, empty if nothing."""
+    def _tell(self, session: Session, found: Solved) -> bool:
+        """Take what a solve has found, from its thread; say whether it is still wanted."""
+        wanted = self._wants(session)
+        if wanted:
+            self.call_later(self._found, session, found)
+        return wanted
+
+    def _wants(self, session: Session) -> bool:
+        return self.desk.history is not None and self.desk.history.now.session is session
+
+    def _found(self, session: Session, found: Solved) -> None:
+        if self._wants(session) and self.desk.history is not None:
+            self.desk = self.desk.showing(self.desk.history.solved(found))
+
+    def edit(self, line: str) -> str:
+        """Make an edit and plan again; returns what is wrong with it, empty if nothing."""
         if self.desk.history is None:
             return "the files are still being read"
         try:
-            session = self.desk.history.now.session.with_price(
-                tariff.offer_id, holding=price.holding, usage=price.usage
-            )
+            history = self.desk.history.edited(line, datetime.now(UTC).replace(microsecond=0))
         except UsageError as error:
             return explained(error)
-        edit = f"{name(tariff.offer_id)} {price_of(tariff)} → {changed(tariff, price)}"
-        self._go(self.desk.history.edited(Step(session=session, edit=edit)))
+        self.desk = replace(self.desk, note="")
+        self._go(history)
         return ""
 
     def saving(self, out: str, *, overwrite: bool) -> Callable[[], str]:
@@ -116,6 +172,32 @@ class TrancheApp(App[None]):
         """Say something until the plan on screen is another."""
         self.desk = replace(self.desk, note=text)
 
+    def _keep(self) -> None:
+        """Save the session beside the screen."""
+        if self._keeper:
+            self._keeper.keep(self.desk.history, screen=self.current_mode)
+
+    def session(self, verb: str, to: str) -> str:
+        """Name this session, copy it, go on with another or begin anew; returns what is wrong, empty if nothing."""
+        keeper, history = self._keeper, self.desk.history
+        if keeper is None or history is None:
+            return "there is no session to keep yet"
+        keeper.close(history, screen=self.current_mode)
+        try:
+            if verb in {"open", "new"}:
+                self._open_another(to or None)
+                return ""
+            (keeper.rename if verb == "name" else keeper.copy)(to)
+        except UsageError as error:
+            return explained(error)
+        self.note(f"session {to} is kept")
+        self._keep()
+        return ""
+
+    def _open_another(self, session: str | None) -> None:
+        self.desk = replace(self.desk, stage="reading", problem="", note="")
+        self._begin(lambda: opened(self._request, partial(keeper_of, name=session)))
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Say which actions are possible now; the others stay on screen, dimmed."""
         history = self.desk.history
@@ -125,15 +207,32 @@ class TrancheApp(App[None]):
             return True if history and history.redoable else None
         return True
 
+    def action_show_mode(self, mode: str) -> None:
+        """Go to one of the screens."""
+        self.switch_mode(mode)
+        self._keep()
+
     def action_undo(self) -> None:
-        """Take back the last price."""
-        if self.desk.history:
-            self._go(self.desk.history.undone())
+        """Take back the last edit."""
+        self.travel("undo", 1)
 
     def action_redo(self) -> None:
-        """Put back the price that was taken back."""
-        if self.desk.history:
-            self._go(self.desk.history.redone())
+        """Make the edit again that was taken back."""
+        self.travel("redo", 1)
+
+    def travel(self, way: str, edits: int | None) -> None:
+        """Take back some edits, or make them again; None: all of them."""
+        history = self.desk.history
+        if history is not None:
+            number = len(history.steps) if edits is None else edits
+            self.desk = replace(self.desk, note="")
+            self._go(history.gone_to(history.at + (number if way == "redo" else -number)))
+
+    async def action_quit(self) -> None:
+        """Leave, with the session kept and closed."""
+        if self._keeper:
+            self._keeper.close(self.desk.history, screen=self.current_mode)
+        self.exit()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every action that is possible now in the command palette."""
@@ -143,6 +242,6 @@ class TrancheApp(App[None]):
                 yield SystemCommand(binding.description, tooltip, partial(self.run_action, binding.action))
 
 
-def run(request: Request) -> None:
-    """Show the screens until they are quit."""
-    TrancheApp(request).run()
+def run(request: Request, session: str | None = None) -> None:
+    """Show the screens until they are quit, and keep the session under a name, or as the one that nobody has named."""
+    TrancheApp(request, partial(keeper_of, name=session)).run()

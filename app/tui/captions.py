@@ -8,7 +8,10 @@ from app.tui import words
 from app.tui.changes import changes_in
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from app.tui.pools import Allocation
+    from app.tui.quotes import Quote
     from app.tui.state import Desk
     from optimizer.plan import Plan
 
@@ -35,6 +38,20 @@ def of_plan(plan: Plan | None, currency: str) -> str:
     return f"{bought}; {len(plan.commitments)} owned" if plan.commitments else bought
 
 
+def of_quotes(quotes: Sequence[Quote], currency: str) -> str:
+    """Say what the quotes on the desk come to."""
+    open_ones = [quote for quote in quotes if quote.status == "open"]
+    worth = [quote for quote in open_ones if quote.value is not None and quote.value.verdict == "accept"]
+    headroom = sum(quote.value.headroom or 0.0 for quote in worth if quote.value)
+    taken = f", {words.money(headroom, currency)} of headroom" if worth else ""
+    return f"{len(open_ones)} open, {len(worth)} worth taking as quoted{taken}" if quotes else "none: n types one"
+
+
+def of_quote(quote: Quote | None) -> str:
+    """Name the quote under the cursor."""
+    return words.name(quote.offer_id) if quote else ""
+
+
 def status(desk: Desk, elapsed: float) -> str:
     """Say what the program is doing, or how long the plan took."""
     if desk.stage:
@@ -49,8 +66,9 @@ def status(desk: Desk, elapsed: float) -> str:
 def message(desk: Desk) -> str:
     """Say what is being worked out, or else where the plan was saved, what went wrong or what the last edit changed."""
     if desk.stage and desk.history is not None and desk.plan is not None:
-        edit = desk.history.now.edit or "the prices as they were read"
-        return f"{edit}: solving…; until then the plan before it is shown"
+        edit = words.name(desk.history.now.edit or "the offers as they were read")
+        until = "" if desk.shown is desk.history.now else "; until then the plan before it is shown"
+        return f"{edit}: {desk.stage}…{until}"
     if desk.note:
         return desk.note
     if not desk.problem:

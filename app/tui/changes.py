@@ -30,7 +30,7 @@ def _edit(desk: Desk) -> str:
         return ""
     places = {id(step.session): index for index, step in enumerate(history.steps)}
     back = places.get(id(shown.session), 0) < places.get(id(before.session), -1)
-    return f"undone {before.edit}" if back else shown.edit
+    return words.name(f"undone {before.edit}" if back else shown.edit or "")
 
 
 def _cost(before: Plan, now: Plan, currency: str) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from app.tui.ink import Ink
     from app.tui.market import Option
     from app.tui.pools import Allocation, Pool
+    from app.tui.quotes import Quote
     from optimizer.plan import Purchase, QuoteValue
     from optimizer.tariffs import Tariff
 
@@ -44,6 +45,20 @@ def of_option(option: Option, currency: str, ink: Ink) -> Text:
     ]
     text = _lines(words.name(tariff.offer_id), facts)
     return text if option.value is None else _worth(option.value, currency, ink).append("\n").append_text(text)
+
+
+def of_quote(quote: Quote, currency: str, ink: Ink) -> Text:
+    """Describe a quote on the desk, what it is worth and why."""
+    facts = [quote.gpu_model, quote.option, f"{words.sign(currency)}{quote.price} per GPU-hour", f"{quote.size} GPUs"]
+    facts += [quote.term] if quote.term else []
+    facts += [f"first {quote.first}"] if quote.first else []
+    facts += [f"valid until {quote.valid_until}"] if quote.valid_until else []
+    facts += [f"note: {quote.note}"] if quote.note else []
+    text = _lines(words.name(quote.offer_id), facts)
+    if quote.value is not None:
+        return _worth(quote.value, currency, ink).append("\n").append_text(text)
+    said = "its worth is being worked out" if quote.pending else quote.status
+    return Text(f"{said.capitalize()}\n", style="bold").append_text(text)
 
 
 def of_purchase(purchase: Purchase, currency: str) -> Text:

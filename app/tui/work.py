@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from app.diagnostics import UsageError
-from app.tui.state import Solved
+from app.negotiation import Solved
 from app.tui.words import name
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from app.gate_rules import Rules
+    from app.negotiation import History
     from app.session import Request, Session
+    from app.sessions import SessionFile
+    from app.tui.keeping import Keeper
     from app.tui.pools import Allocation
     from app.tui.state import Desk
+    from app.tui.watching import Stamp
     from optimizer.stated import Inputs
     from optimizer.tariffs import Tariff
     from providers.tables import Diagnostic
@@ -24,40 +30,99 @@ if TYPE_CHECKING:
 OURS = ("app", "optimizer", "providers")
 
 
+Opening = Callable[["Request"], "tuple[Request, Keeper]"]
+"""Says what keeps a session, and what to ask for instead where the session says it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What is known once the files are read."""
+    """What is known once the files are read.
 
-    session: Session
+    request: what was read. stamps: of the files. found: what became of a session that was opened again. note: what to
+    say of it all. keeper: of a session that was opened, and screen: where it was left.
+    """
+
+    request: Request
+    history: History
     allocation: Allocation
     tariffs: tuple[Tariff, ...]
     rules: Rules
+    stamps: dict[Path, Stamp | None]
+    found: tuple[Diagnostic, ...] = ()
+    note: str = ""
+    keeper: Keeper | None = None
+    screen: str = ""
 
 
-def read(request: Request) -> Reading:
-    """Read the files that were asked for."""
+def keeper_of(request: Request, name: str | None) -> tuple[Request, Keeper]:
+    """Return what keeps the session of that name, as `keeping.keeper_of` does."""
+    from app.tui import keeping
+
+    return keeping.keeper_of(request, name)
+
+
+def opened(request: Request, opening: Opening | None) -> Reading:
+    """Open a session, where one is to be kept, and read what it asks for."""
+    if opening is None:
+        return _read(request)
+    asked, keeper = opening(request)
+    found = _read(asked, keeper.kept)
+    screen = keeper.kept.screen if keeper.kept else ""
+    return replace(found, keeper=keeper, note=keeper.greeting, screen=screen)
+
+
+def read_again(request: Request, history: History) -> Reading:
+    """Read the files again, and make the same edits again."""
+    from app.sessions import file_of
+
+    return replace(_read(request, file_of("again", request, history, is_open=False)), note="read again")
+
+
+def _read(request: Request, kept: SessionFile | None = None) -> Reading:
+    """Read the files that were asked for, and make the edits of a session again."""
     from app.saving import rules_of
     from app.session import load
+    from app.sessions import changes_since, recovered
     from app.tui.pools import allocation_of
+    from app.tui.watching import stamps
 
     session = load(request)
+    history, lost = recovered(session, kept)
     return Reading(
-        session=session,
+        request=request,
+        history=history,
         allocation=allocation_of(session.inputs),
         tariffs=tariffs_in(session.inputs),
         rules=rules_of(request.config),
+        stamps=stamps(session, request),
+        found=(*lost, *(changes_since(session, kept) if kept else ())),
     )
 
 
-def solved(session: Session) -> Solved:
-    """Solve the session."""
+def solve(session: Session, first: str, tell: Callable[[Solved], bool]) -> None:
+    """Solve the session, and tell of the plan, and of what each quote is worth, as they are found.
+
+    Args:
+        session: what to plan.
+        first: the quote to value before the others.
+        tell: takes each further state of the plan; returns whether anybody still waits for it.
+    """
     begun = monotonic()
-    plan = session.plan()
-    return Solved(plan=plan, tariffs=tariffs_in(session.inputs), seconds=monotonic() - begun)
+    tariffs = tariffs_in(session.inputs)
+    plans = session.plans(first=first)
+    try:
+        waiting = next(plans)
+        for plan in plans:
+            if not tell(Solved(plan=waiting, tariffs=tariffs, seconds=monotonic() - begun, whole=False)):
+                return
+            waiting = plan
+        tell(Solved(plan=waiting, tariffs=tariffs, seconds=monotonic() - begun))
+    finally:
+        plans.close()
 
 
 def saved(desk: Desk, out: str, *, created: datetime, overwrite: bool) -> str:
-    """Write the plan on screen to a file, with a note of every price that was typed; return where it is.
+    """Write the plan on screen to a file; return where it is.
 
     Raises:
         TakenError: the file exists, and is not to be overwritten.
@@ -68,20 +133,8 @@ def saved(desk: Desk, out: str, *, created: datetime, overwrite: bool) -> str:
     shown = desk.shown
     if shown is None or shown.solved is None or desk.rules is None or not desk.savable:
         raise UsageError("the plan is still being worked out; press enter again once it is there")
-    session = replace(shown.session, diagnostics=(*shown.session.diagnostics, *_typed(desk)))
-    path, gates = save(out, session, shown.solved.plan, rules=desk.rules, created=created, overwrite=overwrite)
+    path, gates = save(out, shown.session, shown.solved.plan, rules=desk.rules, created=created, overwrite=overwrite)
     return name(f"wrote {path}" + ("" if gates == "none" else f"; gates: {gates}"))
-
-
-def _typed(desk: Desk) -> list[Diagnostic]:
-    """Note the prices that are not those of the files that the plan names."""
-    from providers.tables import Diagnostic
-
-    hint = "it stands in no file; change the offer there to plan with it again"
-    return [
-        Diagnostic(level="note", code="typed_price", message=f"{edit} was typed as a price", hint=hint)
-        for edit in desk.edits
-    ]
 
 
 def tariffs_in(inputs: Inputs) -> tuple[Tariff, ...]:

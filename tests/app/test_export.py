@@ -415,7 +415,7 @@ def test_orders_name_what_each_provider_needs(demo):
     assert 'resource "google_compute_region_commitment"' in text
 
 
-@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2"])
+@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2", "1.3"])
 def test_a_plan_of_an_older_format_is_exported(tranche, version):
     path = GOLDEN / f"plan-{version}.json"
     old = json.loads(path.read_text())
@@ -462,8 +462,8 @@ def cells_of(path):
     )
 
 
-def test_the_version_is_the_one_that_added_the_load_curve(demo):
-    assert FORMAT_VERSION == "1.2"
+def test_the_version_is_the_one_that_added_edits(demo):
+    assert FORMAT_VERSION == "1.3"
     assert decode(encode(demo), where="plan") == demo
 
 

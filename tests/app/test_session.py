@@ -102,13 +102,9 @@ def test_settings_are_found_upward_and_limits_of_the_command_line_win(files, mon
 
 def test_an_edited_price_is_a_new_session(files):
     session = load(Request(now=NOW, usage=(files.usage,), offers=(files.offers,), offer=(f"b:{GPU}=2/h,name=q",)))
-    edited = session.with_price("q", holding=1.5)
+    edited = session.after("counter q 1.5")
     prices = [one.inputs.offers.filter(offer_id="q")["holding_usd_per_gpu_hour"].item() for one in (session, edited)]
     assert prices == [2, 1.5]
     assert edited.inputs.offers.filter(offer_id="od").equals(session.inputs.offers.filter(offer_id="od"))
-    with pytest.raises(UsageError, match="there is no offer none"):
-        session.with_price("none", holding=1)
-    with pytest.raises(UsageError, match=r"the new price of q: column holding_usd_per_gpu_hour.*negative"):
-        session.with_price("q", holding=-1)
-    with pytest.raises(UsageError, match="is not 0 for capacity that is paid whether used or not"):
-        session.with_price("q", usage=1)
+    with pytest.raises(UsageError, match="there is no quote 'none'"):
+        session.after("counter none 1")

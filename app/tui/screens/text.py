@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from providers.tables import Diagnostic
 
 FIRST = 12  # cells of the first column, so that tables below each other line up
-INTRODUCTION = """\
-What runs, what it costs, what can be bought for it, and what to buy. Choose a pool to see the market for its GPU. \
-Type a vendor's price for a quote, and the plan and every walk-away price are worked out again."""
 WORDS = (
     ("allocated", "GPU-hours that were requested; used is the part of them that did work"),
     ("listed", "the price as the vendor states it: for having a GPU, or for using it; a + b for both"),
@@ -61,14 +58,14 @@ class TextScreen(ModalScreen[None]):
             yield Static(Group(*self._parts))
 
 
-def help_parts(active: Iterable[ActiveBinding]) -> tuple[RenderableType, ...]:
+def help_parts(about: str, active: Iterable[ActiveBinding]) -> tuple[RenderableType, ...]:
     """Write what the screen is for, the keys that work on it, and what its words mean."""
     keys = [
         (_key(binding), f"{tooltip or binding.description}{'' if enabled else ' (not possible now)'}")
         for _, binding, enabled, tooltip in active
         if binding.id and not binding.system
     ]
-    return Text(INTRODUCTION), _titled("Keys", keys), _titled("Words", WORDS)
+    return Text(about), titled("Keys", keys), titled("Words", WORDS)
 
 
 def problem_parts(problem: str, diagnostics: Iterable[Diagnostic]) -> tuple[RenderableType, ...]:
@@ -82,7 +79,8 @@ def _key(binding: Binding) -> str:
     return binding.key_display or binding.key.replace("question_mark", "?")
 
 
-def _titled(title: str, pairs: Iterable[tuple[str, str]]) -> RenderableType:
+def titled(title: str, pairs: Iterable[tuple[str, str]]) -> RenderableType:
+    """Write pairs under a title."""
     return Group(Text(f"\n{title}", style="bold"), _pairs(pairs))
 
 

@@ -21,6 +21,13 @@ class Pane(Vertical):
         self.number = number
         self.heading = title
         self.about = ""
+        self._content = content
+
+    @property
+    def target(self) -> Widget | None:
+        """What the keys go to in this pane: the first that can take them."""
+        inside = (node for widget in self._content for node in (widget, *widget.query("*")))
+        return next((node for node in inside if node.can_focus), None)
 
     @property
     def caption(self) -> Text:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from textual.binding import Binding
+from rich.text import Text
 from textual.message import Message
 from textual.worker import Worker, WorkerState
 
@@ -16,7 +16,6 @@ from app.tui.work import explained
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from textual.binding import BindingType
     from textual.widgets import Input
 
 FIRST = "plan.json"
@@ -25,10 +24,6 @@ FIRST = "plan.json"
 class SaveInput(Line):
     """Asks for a file; what was typed stays until the plan is written there."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Cancel", id="save.cancel", tooltip="Write nothing"),
-    ]
-
     class Entered(Message):
         """A file was named; overwrite: whether what is there may go."""
 
@@ -36,13 +31,6 @@ class SaveInput(Line):
             super().__init__()
             self.out = out
             self.overwrite = overwrite
-
-    class Left(Message):
-        """The line was closed; note: where the plan was written, empty where it was not."""
-
-        def __init__(self, note: str = "") -> None:
-            super().__init__()
-            self.note = note
 
     def __init__(self) -> None:
         super().__init__("save")
@@ -68,10 +56,14 @@ class SaveInput(Line):
         if not event.value.strip():
             self.complain(f"no file is named: type {self.expectation}")
             return
-        self._busy, self._typed = True, event.value
+        self.enter(event.value)
+
+    def enter(self, out: str) -> None:
+        """Ask for the plan to be written to a file."""
+        self._busy, self._typed = True, out
         self.complain("")
-        self.hint("saving…")
-        self.post_message(self.Entered(event.value, overwrite=event.value == self._taken))
+        self.hint(Text("saving…"))
+        self.post_message(self.Entered(out, overwrite=out == self._taken))
 
     def wait_for(self, work: Callable[[], str]) -> None:
         """Do the work of writing beside the screen."""
@@ -81,8 +73,7 @@ class SaveInput(Line):
         """Close once the plan is written, or say why it is not."""
         if event.state is WorkerState.SUCCESS:
             self._busy = False
-            self.close()
-            self.post_message(self.Left(str(event.worker.result)))
+            self.close(str(event.worker.result))
         elif event.state is WorkerState.ERROR and event.worker.error is not None:
             self._busy = False
             self._refuse(event.worker.error)
@@ -97,4 +88,3 @@ class SaveInput(Line):
         """Close without a file; what is being written is waited for."""
         if not self._busy:
             self.close()
-            self.post_message(self.Left())

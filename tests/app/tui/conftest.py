@@ -60,6 +60,7 @@ class Hands:
     async def type_price(pilot: Pilot[Any], offer: str, price: str) -> None:
         """Put the cursor on a quote, and type another price for it."""
         await pilot.press("2")
+        pilot.app.screen.action_pane(2)
         pilot.app.screen.query_one("#market").point_at(offer)
         await pilot.pause()
         await pilot.press("e", *("full_stop" if char == "." else char for char in price), "enter")

@@ -1,19 +1,18 @@
 """What a person at the desk sees and does, through the keys."""
 
+from collections.abc import Generator
 from threading import Event
 from typing import Any
 
 import pytest
 from textual.widgets import Input
-from textual.worker import Worker, WorkerState
 
 from app.session import Request, Session, load
 from app.tui import words
 from app.tui.app import TrancheApp
 from app.tui.market import values_of
-from app.tui.prices import Price
 from app.tui.widgets.market import Market
-from app.tui.widgets.price_input import PriceInput
+from app.tui.widgets.terms_input import TermsInput
 from optimizer.errors import InfeasibleError
 from optimizer.plan import Plan
 
@@ -42,7 +41,7 @@ async def test_every_size_shows_the_figures_of_the_plan(app: TrancheApp, hands: 
         for share in (plan.summary.effective_savings_rate, plan.summary.coverage, plan.summary.utilization):
             assert words.share(share) in shown
         assert "optimal" in shown
-        await pilot.press("2")
+        await pilot.press("tab")
         await pilot.pause()
         shown = hands.text(app)
         assert all(offer in shown for offer in ("od", "open-quote", "block-quote"))
@@ -61,7 +60,7 @@ async def test_a_new_price_gives_the_plan_of_a_fresh_session(app: TrancheApp, ha
         assert prices(app.desk.plan) == pytest.approx(prices(fresh), rel=1e-9)
         assert prices(app.desk.plan)["block-quote"] < before["block-quote"] - 0.1
         shown = hands.text(app)
-        assert "open-quote 3.20 → 2.10: plan ▼" in shown
+        assert "counter open-quote 2.1: plan ▼" in shown
         assert f"was {words.rate(before['block-quote'])}" in shown
         assert "▼2.100" in shown
 
@@ -91,22 +90,22 @@ async def test_undo_and_redo_go_through_every_edit(app: TrancheApp, hands: Any) 
 async def test_the_newest_edit_wins_and_none_is_lost(
     app: TrancheApp, hands: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, release, ended, solve = Event(), Event(), Event(), Session.plan
+    begun, release, ended, solve = Event(), Event(), Event(), Session.plans
 
-    def slow(session: Session) -> Plan:
+    def slow(session: Session, *, first: str) -> Generator[Plan]:
         if quoted(session, "open-quote") == 2.1 and quoted(session, "block-quote") == 2.4:
             begun.set()
             release.wait(timeout=30)
             ended.set()
-        return solve(session)
+        yield from solve(session, first=first)
 
-    monkeypatch.setattr(Session, "plan", slow)
+    monkeypatch.setattr(Session, "plans", slow)
     async with app.run_test(size=(120, 36)) as pilot:
         await hands.settled(pilot)
         opening = app.desk.plan
         await hands.type_price(pilot, "open-quote", "2.1")
         assert begun.wait(timeout=30)
-        assert "open-quote 3.20 → 2.10: solving…" in hands.text(app)
+        assert "counter open-quote 2.1: solving…" in hands.text(app)
         assert app.desk.plan is opening
         await hands.type_price(pilot, "block-quote", "1.9")
         await hands.settled(pilot)
@@ -122,9 +121,10 @@ async def test_the_newest_edit_wins_and_none_is_lost(
 async def test_what_comes_too_late_is_dropped(app: TrancheApp, hands: Any) -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await hands.settled(pilot)
-        late, plan = app._newest, app.desk.plan
-        app.reprice(values_of(plan)["open-quote"].tariff, Price(holding=2.1))
-        app.on_worker_state_changed(Worker.StateChanged(late, WorkerState.SUCCESS))
+        late, plan = app.desk.shown, app.desk.plan
+        assert not app.edit("counter open-quote 2.1")
+        assert not app._tell(late.session, late.solved)
+        app._found(late.session, late.solved)
         assert app.desk.history.now.solved is None
         await hands.settled(pilot)
         assert app.desk.plan is not plan
@@ -133,14 +133,14 @@ async def test_what_comes_too_late_is_dropped(app: TrancheApp, hands: Any) -> No
 async def test_an_edit_without_a_plan_leaves_the_old_one(
     app: TrancheApp, hands: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    solve = Session.plan
+    solve = Session.plans
 
-    def failing(session: Session) -> Plan:
+    def failing(session: Session, *, first: str) -> Generator[Plan]:
         if quoted(session, "open-quote") == 9:
             raise InfeasibleError("upfront<=1 would have to be at least $7")
-        return solve(session)
+        yield from solve(session, first=first)
 
-    monkeypatch.setattr(Session, "plan", failing)
+    monkeypatch.setattr(Session, "plans", failing)
     async with app.run_test(size=(120, 36)) as pilot:
         await hands.settled(pilot)
         plan = app.desk.plan
@@ -155,18 +155,30 @@ async def test_an_edit_without_a_plan_leaves_the_old_one(
         assert "No plan" not in hands.text(app)
 
 
-@pytest.mark.parametrize("typed", ["abc", "", "-1", "2,10", "1 + 2", "nan"])
-async def test_what_is_not_a_price_is_refused_and_kept(app: TrancheApp, hands: Any, typed: str) -> None:
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("abc", "'abc' is not a price; write"),
+        ("-1", "'-1' is not a price; write"),
+        ("nan", "'nan' is not a price; write"),
+        ("1 + 2", "only a flex quote has two prices"),
+        ("2.1 soon", "'soon' is not a term of a quote"),
+        ("2.1 12mo 24mo", "says again what an earlier term said"),
+        ("2.1 0mo", "term_months"),
+        ("  ", "nothing is typed"),
+    ],
+)
+async def test_what_are_no_terms_is_refused_and_kept(app: TrancheApp, hands: Any, typed: str, said: str) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await hands.settled(pilot)
-        await pilot.press("2", "e")
+        await pilot.press("e")
         field = app.screen.query_one(Input)
         field.value = typed
         await pilot.press("enter")
         await pilot.pause()
-        assert "is not a price: type dollars per GPU-hour, such as 2.10" in hands.text(app)
+        assert said in hands.text(app)
         assert field.value == typed
-        assert app.screen.query_one(PriceInput).open
+        assert app.screen.query_one(TermsInput).open
         assert not app.desk.history.undoable
         await pilot.press("escape")
         await pilot.pause()
@@ -176,11 +188,11 @@ async def test_what_is_not_a_price_is_refused_and_kept(app: TrancheApp, hands: A
 async def test_enter_on_a_quote_edits_it_and_the_rest_cannot_be_edited(app: TrancheApp, hands: Any) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await hands.settled(pilot)
-        await pilot.press("2")
+        await pilot.press("tab")
         market = app.screen.query_one(Market)
         market.point_at("od")
         await pilot.press("enter", "e")
-        assert not app.screen.query_one(PriceInput).open
+        assert not app.screen.query_one(TermsInput).open
         assert app.screen.check_action("edit", ()) is None
         market.point_at("open-quote")
         await pilot.press("enter")
@@ -246,7 +258,7 @@ async def test_a_pool_opens_and_leads_to_its_market(files: Any, hands: Any) -> N
         await pilot.press("a")
         await pilot.pause()
         assert "open-quote" in hands.text(app)
-        await pilot.press("1", "left")
+        await pilot.press("tab", "left")
         await pilot.pause()
         assert costs.pool.path == ("gcp", "L4-24GB")
 
@@ -267,7 +279,7 @@ async def test_the_cursor_stays_on_a_quote_that_moves_in_the_market(hands: Any, 
 async def test_help_and_problems_open_and_close(app: TrancheApp, hands: Any) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await hands.settled(pilot)
-        for key, said in (("question_mark", "Type another price"), ("p", "Found while reading")):
+        for key, said in (("question_mark", "What runs and what it costs"), ("p", "Found while reading")):
             await pilot.press(key)
             await pilot.pause()
             assert said in hands.text(app)
@@ -279,7 +291,7 @@ async def test_help_and_problems_open_and_close(app: TrancheApp, hands: Any) -> 
 async def test_the_panes_follow_the_keys_and_the_mouse(app: TrancheApp, hands: Any) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await hands.settled(pilot)
-        for key, focused in (("tab", "market"), ("tab", "purchases"), ("tab", "costs"), ("shift+tab", "purchases")):
+        for key, focused in (("tab", "market"), ("tab", "costs"), ("shift+tab", "market")):
             await pilot.press(key)
             await pilot.pause()
             assert app.focused.id == focused
@@ -301,8 +313,8 @@ async def test_a_light_theme_shows_the_same(app: TrancheApp, hands: Any) -> None
 async def test_the_palette_offers_what_the_keys_do(app: TrancheApp, hands: Any) -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await hands.settled(pilot)
-        await pilot.press("2")
+        await pilot.press("tab")
         await pilot.pause()
         titles = {command.title for command in app.get_system_commands(app.screen)}
-        assert {"Edit", "Quotes", "Help", "Problems", "Market"} <= titles
+        assert {"Counter", "Quotes", "Help", "Problems", "Market", "Desk", "Command"} <= titles
         assert "Undo" not in titles

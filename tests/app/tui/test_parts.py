@@ -1,6 +1,5 @@
 """The small parts that need no screen."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,57 +9,12 @@ from textual.app import App, ComposeResult
 from app.session import load
 from app.tui import words
 from app.tui.pools import allocation_of
-from app.tui.prices import Price, read_price
-from app.tui.state import History, Step
 from app.tui.widgets.columns import Column, Row
 from app.tui.widgets.mix import lengths, shares_of
 from app.tui.widgets.spark import spark
 from app.tui.widgets.table import FittedTable
 
 GPU = "H100-SXM-80GB"
-
-
-def steps(count: int) -> list[Step]:
-    return [Step(session=SimpleNamespace(), edit=str(index)) for index in range(count)]
-
-
-def test_an_edit_after_an_undo_drops_what_was_undone() -> None:
-    first, second, third = steps(3)
-    history = History((first,)).edited(second).undone()
-    assert history.redoable
-    again = history.edited(third)
-    assert [step.edit for step in again.steps] == ["0", "2"]
-    assert not again.redoable
-    assert again.undone().undone().now is first
-    assert again.redone().now is third
-
-
-def test_a_failed_step_falls_back_to_one_with_a_plan_and_can_be_redone() -> None:
-    first, second, third = steps(3)
-    history = History((first,)).solved(SimpleNamespace()).edited(second).edited(third).fallen_back()
-    assert history.at == 0
-    assert history.redone().redone().now is third
-
-
-@pytest.mark.parametrize(
-    ("typed", "option", "price"),
-    [
-        ("2.10", "contract", Price(holding=2.1)),
-        (" $2.10/h ", "contract", Price(holding=2.1)),
-        (".5", "reserved", Price(holding=0.5)),
-        ("1.1 + 2.6", "flex", Price(holding=1.1, usage=2.6)),
-        ("1.1", "flex", Price(holding=1.1)),
-        ("2", "spot", Price(usage=2.0)),
-        ("1.1 + 2.6", "contract", None),
-        ("2.1e3", "contract", None),
-        ("two", "contract", None),
-        ("", "contract", None),
-        ("1e999", "contract", None),
-    ],
-)
-def test_a_price_is_read_as_it_is_typed(typed: str, option: str, price: Price | None) -> None:
-    tariff = SimpleNamespace(purchase_option=option, held=option not in {"spot", "on_demand"})
-    assert read_price(typed, tariff) == price
 
 
 @pytest.mark.parametrize(

@@ -2,20 +2,24 @@
 
 import subprocess
 import sys
+from importlib import import_module
+from pkgutil import walk_packages
 
 import pytest
 from textual.binding import Binding
 
-from app.tui.app import TrancheApp
-from app.tui.screens.plan import PlanScreen
-from app.tui.screens.text import TextScreen
-from app.tui.widgets.costs import Costs
-from app.tui.widgets.price_input import PriceInput
-from app.tui.widgets.save_input import SaveInput
-from app.tui.widgets.table import FittedTable
+import app.tui
 
-OWNERS = (TrancheApp, PlanScreen, TextScreen, FittedTable, Costs, PriceInput, SaveInput)
-BINDINGS = [binding for owner in OWNERS for binding in owner.__dict__["BINDINGS"]]
+
+def owners() -> list[type]:
+    """Return every class of the package that has keys of its own."""
+    modules = [import_module(found.name) for found in walk_packages(app.tui.__path__, "app.tui.")]
+    classes = {kind for module in modules for kind in vars(module).values() if isinstance(kind, type)}
+    mine = (kind for kind in classes if kind.__module__.startswith("app.tui") and "BINDINGS" in vars(kind))
+    return sorted(mine, key=lambda kind: kind.__qualname__)
+
+
+BINDINGS = [binding for owner in owners() for binding in vars(owner)["BINDINGS"]]
 
 
 @pytest.mark.parametrize("binding", BINDINGS, ids=lambda binding: binding.action)

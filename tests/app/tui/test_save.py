@@ -175,8 +175,8 @@ async def test_edits_go_on_after_saving_and_are_noted_in_the_file(
         await save(pilot, "edited.json")
         edited = json.loads(content("edited.json"))
         assert float(edited["summary"]["cost"]) == pytest.approx(app.desk.plan.summary.cost, abs=0.01)
-        typed = [found["message"] for found in edited["diagnostics"] if found["code"] == "typed_price"]
-        assert typed == ["open-quote 3.20 → 2.10 was typed as a price"]
+        typed = [found["message"] for found in edited["diagnostics"] if found["code"] == "typed-edit"]
+        assert typed == ["typed: counter open-quote 2.1"]
         assert "wrote" in app.desk.note
         await pilot.press("u")
         await hands.settled(pilot)
@@ -209,7 +209,7 @@ async def test_every_key_still_has_its_place_on_a_small_screen(app: TrancheApp, 
     async with app.run_test(size=(80, 24)) as pilot:
         await hands.settled(pilot)
         keys = " ".join(hands.text(app).splitlines()[-1].split())
-        assert keys == "e Edit a Quotes s Save p Problems ? Help u Undo r Redo q Quit ^p palette"
+        assert keys == "e Counter s Save : Command ? Help a Quotes u Undo r Redo q Quit"
 
 
 async def test_a_plan_that_is_worked_out_anew_is_not_saved(app: TrancheApp, hands: Any, files: Any) -> None:
