@@ -19,7 +19,7 @@ from textual.worker import Worker, WorkerState
 from app.diagnostics import UsageError
 from app.negotiation import Solved
 from app.tui import glyphs, themes
-from app.tui.aside import aside
+from app.tui.aside import FEEDS, aside
 from app.tui.screens import modes
 from app.tui.state import Desk
 from app.tui.watching import changed
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.screen import Screen
 
+    from app.live.state import Live, Refreshing
     from app.negotiation import History
     from app.session import Request, Session
     from app.tui.keeping import Keeper
@@ -41,10 +42,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LOOK = 3.0  # seconds between two looks at the files behind the session
+EVERY = 30.0  # seconds between two looks at what runs now
 
 
 class TrancheApp(App[None]):
-    """Holds the desk; the newest edit is the one that is solved. typed: the commands typed so far."""
+    """Holds the desk; the newest edit is the one that is solved.
+
+    live: what runs now, None until it is known. typed: the commands typed so far.
+    """
 
     TITLE = "tranche"
     CSS_PATH = "tranche.tcss"
@@ -63,11 +68,15 @@ class TrancheApp(App[None]):
     ]
 
     desk: reactive[Desk] = reactive(Desk())
+    live: reactive[Live | None] = reactive(None)
 
-    def __init__(self, request: Request, opening: Opening | None = None) -> None:
+    def __init__(self, request: Request, opening: Opening | None = None, *, sources: tuple[str, ...] = ()) -> None:
         super().__init__()
         self._request = request
         self._opening = opening
+        self._sources = sources
+        self._feed: Refreshing | None = None
+        self._refreshing: Worker[Live] | None = None
         self._keeper: Keeper | None = None
         self._newest: Worker[object] | None = None
         self._stamps: dict[Path, Stamp | None] = {}
@@ -80,7 +89,8 @@ class TrancheApp(App[None]):
         """Paint first, then read."""
         glyphs.use(glyphs.fitting(os.environ, self.console.encoding))
         self.set_interval(LOOK, self._look_at_files)
-        self.call_after_refresh(self._begin, lambda: opened(self._request, self._opening))
+        self.set_interval(EVERY, self.refresh_live)
+        self.call_after_refresh(self._begin, lambda: opened(self._request, self._opening, self._sources))
 
     def _begin(self, work: Callable[[], T]) -> None:
         """Do some work beside the screen; what was begun before is no longer waited for."""
@@ -88,6 +98,8 @@ class TrancheApp(App[None]):
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Put what the newest worker found on the desk; what an older one still says is of a desk that has changed."""
+        if event.worker is self._refreshing and event.state is WorkerState.SUCCESS:
+            self.live = self._refreshing.result
         if event.worker is not self._newest:
             return
         if event.state is WorkerState.ERROR and event.worker.error is not None:
@@ -108,8 +120,16 @@ class TrancheApp(App[None]):
             found=reading.found,
             note=reading.note,
         )
-        self._stamps = reading.stamps
+        self._stamps, self._feed = reading.stamps, reading.feed
+        self.refresh_live()
         self._go(reading.history)
+
+    def refresh_live(self) -> None:
+        """Ask what runs now, unless that is being asked; a source that fails is told of on screen."""
+        asking = self._refreshing is not None and not self._refreshing.is_finished
+        if self._feed is not None and not asking:
+            work = aside(self._feed.refresh, FEEDS)
+            self._refreshing = self.run_worker(work, group="live", exit_on_error=False)
 
     def _look_at_files(self) -> None:
         """Say that a file is another than the one that was read."""
@@ -124,7 +144,7 @@ class TrancheApp(App[None]):
             return "the files are still being read"
         history = self.desk.history
         self.desk = replace(self.desk, stage="reading again", problem="", note="")
-        self._begin(lambda: read_again(self._request, history))
+        self._begin(lambda: read_again(self._request, history, self._sources))
         return ""
 
     def _go(self, history: History) -> None:
@@ -196,7 +216,7 @@ class TrancheApp(App[None]):
 
     def _open_another(self, session: str | None) -> None:
         self.desk = replace(self.desk, stage="reading", problem="", note="")
-        self._begin(lambda: opened(self._request, partial(keeper_of, name=session)))
+        self._begin(lambda: opened(self._request, partial(keeper_of, name=session), self._sources))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Say which actions are possible now; the others stay on screen, dimmed."""
@@ -242,6 +262,12 @@ class TrancheApp(App[None]):
                 yield SystemCommand(binding.description, tooltip, partial(self.run_action, binding.action))
 
 
-def run(request: Request, session: str | None = None) -> None:
-    """Show the screens until they are quit, and keep the session under a name, or as the one that nobody has named."""
-    TrancheApp(request, partial(keeper_of, name=session)).run()
+def run(request: Request, session: str | None = None, *, sources: tuple[str, ...] = ()) -> None:
+    """Show the screens until they are quit.
+
+    Args:
+        request: what to plan.
+        session: the name under which the session is kept, None for the one that nobody has named.
+        sources: addresses of live sources of what runs now.
+    """
+    TrancheApp(request, partial(keeper_of, name=session), sources=sources).run()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 SLOTS = Semaphore(2)
+FEEDS = Semaphore(1)  # nor does what runs now, which may wait for a slow source
 SAVING = Semaphore(1)  # what is saved does not queue behind solves that nobody waits for
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,10 @@ from app.negotiation import Solved
 from app.tui.words import name
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from pathlib import Path
 
     from app.gate_rules import Rules
+    from app.live.state import Refreshing
     from app.negotiation import History
     from app.session import Request, Session
     from app.sessions import SessionFile
@@ -38,8 +39,8 @@ Opening = Callable[["Request"], "tuple[Request, Keeper]"]
 class Reading:
     """What is known once the files are read.
 
-    request: what was read. stamps: of the files. found: what became of a session that was opened again. note: what to
-    say of it all. keeper: of a session that was opened, and screen: where it was left.
+    request: what was read. stamps: of the files. feed: what says what runs now. found: what became of a session that was
+    opened again. note: what to say of it all. keeper: of a session that was opened, and screen: where it was left.
     """
 
     request: Request
@@ -48,6 +49,7 @@ class Reading:
     tariffs: tuple[Tariff, ...]
     rules: Rules
     stamps: dict[Path, Stamp | None]
+    feed: Refreshing
     found: tuple[Diagnostic, ...] = ()
     note: str = ""
     keeper: Keeper | None = None
@@ -61,25 +63,26 @@ def keeper_of(request: Request, name: str | None) -> tuple[Request, Keeper]:
     return keeping.keeper_of(request, name)
 
 
-def opened(request: Request, opening: Opening | None) -> Reading:
+def opened(request: Request, opening: Opening | None, sources: tuple[str, ...] = ()) -> Reading:
     """Open a session, where one is to be kept, and read what it asks for."""
     if opening is None:
-        return _read(request)
+        return _read(request, None, sources)
     asked, keeper = opening(request)
-    found = _read(asked, keeper.kept)
+    found = _read(asked, keeper.kept, sources)
     screen = keeper.kept.screen if keeper.kept else ""
     return replace(found, keeper=keeper, note=keeper.greeting, screen=screen)
 
 
-def read_again(request: Request, history: History) -> Reading:
+def read_again(request: Request, history: History, sources: tuple[str, ...] = ()) -> Reading:
     """Read the files again, and make the same edits again."""
     from app.sessions import file_of
 
-    return replace(_read(request, file_of("again", request, history, is_open=False)), note="read again")
+    return replace(_read(request, file_of("again", request, history, is_open=False), sources), note="read again")
 
 
-def _read(request: Request, kept: SessionFile | None = None) -> Reading:
+def _read(request: Request, kept: SessionFile | None, sources: tuple[str, ...]) -> Reading:
     """Read the files that were asked for, and make the edits of a session again."""
+    from app.live.choosing import feed_of
     from app.saving import rules_of
     from app.session import load
     from app.sessions import changes_since, recovered
@@ -95,6 +98,7 @@ def _read(request: Request, kept: SessionFile | None = None) -> Reading:
         tariffs=tariffs_in(session.inputs),
         rules=rules_of(request.config),
         stamps=stamps(session, request),
+        feed=feed_of(session, request, sources=sources, clock=lambda: datetime.now(UTC)),
         found=(*lost, *(changes_since(session, kept) if kept else ())),
     )
 
