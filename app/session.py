@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime  # at run time too: a session's file is read as a request
 from typing import TYPE_CHECKING
 
 from app.diagnostics import UsageError
@@ -10,7 +11,6 @@ from app.solver import Solver
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
-    from datetime import datetime
 
     from app.edits import Edit
     from optimizer.backtest import Backtest

@@ -94,7 +94,7 @@ class TrancheApp(App[None]):
 
     def _begin(self, work: Callable[[], T]) -> None:
         """Do some work beside the screen; what was begun before is no longer waited for."""
-        self._newest = self.run_worker(aside(work), group="solve", exclusive=True, exit_on_error=False)
+        self._newest = self.run_worker(partial(aside, work), group="solve", exclusive=True, exit_on_error=False)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Put what the newest worker found on the desk; what an older one still says is of a desk that has changed."""
@@ -128,7 +128,7 @@ class TrancheApp(App[None]):
         """Ask what runs now, unless that is being asked; a source that fails is told of on screen."""
         asking = self._refreshing is not None and not self._refreshing.is_finished
         if self._feed is not None and not asking:
-            work = aside(self._feed.refresh, FEEDS)
+            work = partial(aside, self._feed.refresh, FEEDS)
             self._refreshing = self.run_worker(work, group="live", exit_on_error=False)
 
     def _look_at_files(self) -> None:
@@ -219,7 +219,9 @@ class TrancheApp(App[None]):
         self._begin(lambda: opened(self._request, partial(keeper_of, name=session), self._sources))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Say which actions are possible now; the others stay on screen, dimmed."""
+        """Say which actions are possible now; the others stay on screen, dimmed, or are gone where a guest looks on."""
+        if getattr(self.screen, "ALONE", False):
+            return False
         history = self.desk.history
         if action == "undo":
             return True if history and history.undoable else None

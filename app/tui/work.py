@@ -39,7 +39,7 @@ Opening = Callable[["Request"], "tuple[Request, Keeper]"]
 class Reading:
     """What is known once the files are read.
 
-    request: what was read. stamps: of the files. feed: what says what runs now. found: what became of a session that was
+    request: what was read. stamps: of the files. feed: says what runs now. found: what became of a session that was
     opened again. note: what to say of it all. keeper: of a session that was opened, and screen: where it was left.
     """
 

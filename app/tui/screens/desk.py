@@ -97,7 +97,7 @@ class DeskScreen(BaseScreen):
         if not here or offer in self._curves or value is None or session is None or not self.desk.whole:
             return
         work = lambda: (offer, session.curve(value, solves=SOLVES))  # noqa: E731
-        self._asked = self.run_worker(aside(work, CURVES), group="curve", exclusive=True, exit_on_error=False)
+        self._asked = self.run_worker(partial(aside, work, CURVES), group="curve", exclusive=True, exit_on_error=False)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Draw the curve that was asked for last, if the plan is still the same."""

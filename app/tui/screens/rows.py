@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -73,7 +74,7 @@ class RowsScreen(Screen[None]):
         from app.tui.widgets.frame_rows import FrameRows, specs_of
 
         frame = self._frame
-        self._reading = self.run_worker(aside(lambda: FrameRows(frame, specs_of(frame))), exit_on_error=False)
+        self._reading = self.run_worker(partial(aside, lambda: FrameRows(frame, specs_of(frame))), exit_on_error=False)
         self.query_one(FittedTable).focus()
         self._describe()
 

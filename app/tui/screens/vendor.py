@@ -37,9 +37,10 @@ class VendorScreen(Screen[None]):
     """A screen that holds no walk-away price, no cost of ours, and no other vendor; help and palette are not on it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,v,q", "app.pop_screen", "Back", id="vendor.back", tooltip="Go back to the desk"),
+        Binding("escape,v,q", "back", "Back", id="vendor.back", tooltip="Go back to the desk"),
     ]
-    inherit_bindings = False
+    ALONE = True
+    """No key of the program works here: neither the palette nor another screen can be opened beside the guest."""
 
     def __init__(self, provider: str, quotes: list[Quote], desk: Desk) -> None:
         super().__init__()
@@ -59,6 +60,10 @@ class VendorScreen(Screen[None]):
         table = self.query_one(FittedTable)
         table.fill([Row(key=quote.offer_id, cells=_cells(quote)) for quote in self._quotes])
         table.focus()
+
+    def action_back(self) -> None:
+        """Go back to the desk."""
+        self.app.pop_screen()
 
     def _history(self) -> Text:
         """Tell the terms that were talked about, without what they are worth; notes stay with us."""

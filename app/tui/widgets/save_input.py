@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -37,6 +38,7 @@ class SaveInput(Line):
         self._typed = FIRST
         self._taken: str | None = None
         self._busy = False
+        self._saving: Worker[str] | None = None
 
     @property
     def expectation(self) -> str:
@@ -67,7 +69,7 @@ class SaveInput(Line):
 
     def wait_for(self, work: Callable[[], str]) -> None:
         """Do the work of writing beside the screen."""
-        self.run_worker(aside(work, SAVING), group="save", exit_on_error=False)
+        self._saving = self.run_worker(partial(aside, work, SAVING), group="save", exit_on_error=False)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Close once the plan is written, or say why it is not."""
