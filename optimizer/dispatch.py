@@ -15,6 +15,9 @@ if TYPE_CHECKING:  # solve takes its own solutions apart to see whether they kee
     from optimizer.solve import PartSolution, Solution
 
 
+DENSE = 1_000_000  # numbers of a table above which most of them are 0 and left out
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatch:
     """GPU-hours over the horizon.
@@ -61,17 +64,26 @@ def used_of(solution: Solution) -> Floats:
 def used_by_stretch(solution: Solution) -> Floats:
     """Return used[o, c]: the GPU-hours used of each tariff in each stretch, without saying by whom."""
     problem = solution.problem
-    stretches = problem.calendar.shape[1]
-    used = np.zeros((len(solution.quantities), stretches))
+    used = np.zeros((len(solution.quantities), problem.calendar.shape[1]))
     for solved in solution.parts:
         part = solved.part
-        shape = (len(part.weight), stretches)
-        hours = csr_array(coo_array((problem.weight, (part.slot_of, problem.stretch)), shape=shape))
+        hours = _hours_in(problem, part)
         for supply, tariffs in enumerate(part.supply_tariffs):
             drawn = solved.served[part.pair_supply == supply].sum(axis=0)
             order = filling_order(problem, tariffs)
             used[order] += (shares_of(solution, part, drawn, order) * drawn) @ hours
     return used
+
+
+def _hours_in(problem: Problem, part: Part) -> Floats | csr_array:
+    """Return hours[k, c] of each merged slot in each stretch, sparse where there are many."""
+    slots, stretches = len(part.weight), problem.calendar.shape[1]
+    if slots * stretches > DENSE:
+        places = (part.slot_of, problem.stretch)
+        return csr_array(coo_array((problem.weight, places), shape=(slots, stretches)))
+    return sum_by(part.slot_of * stretches + problem.stretch, problem.weight, slots * stretches).reshape(
+        slots, stretches
+    )
 
 
 def spend_of(solution: Solution) -> Floats:

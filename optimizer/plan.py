@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from optimizer.baseline import billed_cost, current_cost, on_demand_rates
 from optimizer.demand import Horizon, usage_hours
 from optimizer.dispatch import Dispatch, dispatch_of
+from optimizer.errors import InfeasibleError
 from optimizer.evidence import Load, load_of
 from optimizer.policy import LimitValue, limit_values
 from optimizer.problem import Floats
@@ -141,6 +143,9 @@ def plan_of(inputs: Inputs, memory: Memory | None = None) -> Plan:
 def plans_of(inputs: Inputs, memory: Memory | None = None, *, first: str = "") -> Iterator[Plan]:
     """Yield the plan as soon as there is one, then with what each further quote is worth, and at last with the rest.
 
+    Where earlier plans taught something, the first plan comes from what they did: its bounds are proven, but where
+    several plans cost the same it may be another than the one that follows.
+
     Args:
         inputs: what to plan.
         memory: as of `plan_of`.
@@ -150,7 +155,10 @@ def plans_of(inputs: Inputs, memory: Memory | None = None, *, first: str = "") -
         InfeasibleError: with the workloads, hours and limits in conflict.
     """
     memory = Memory() if memory is None else memory
-    stated = stated_of(inputs)
+    stated = stated_of(inputs, memory)
+    if memory.learned:
+        with suppress(InfeasibleError):
+            yield _unvalued(inputs, stated, solve(stated.problem, memory), memory)
     solution = solved(stated, memory)
     plan = _unvalued(inputs, stated, solution, memory)
     yield plan

@@ -16,6 +16,7 @@ spend is due, and does nothing where it could.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from itertools import pairwise
 
 import numpy as np
@@ -23,6 +24,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from optimizer.problem import Bools, Floats, Ints, Problem, sum_by
+
+Labels = dict[bytes, Ints]
+"""Labels of columns, by the digest of the columns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +77,22 @@ class Part:
         return np.array([tariffs[0] for tariffs in self.supply_tariffs], dtype=np.int64)
 
 
-def parts_of(problem: Problem) -> list[Part]:
-    """Split the problem into parts that can be solved apart, each reduced."""
+def parts_of(problem: Problem, labels: Labels | None = None) -> list[Part]:
+    """Split the problem into parts that can be solved apart, each reduced.
+
+    Args:
+        problem: what to decide.
+        labels: of the slots of earlier problems, filled as it goes: problems that differ in prices alone ask for the
+            same again and again.
+    """
+    labels = {} if labels is None else labels
     pairs = useful_pairs(problem)
     offers = useful_offers(problem, pairs)
     pairs = in_chains(problem, pairs & (~problem.held | offers))
     return [
         part
         for streams, tariffs in _families(problem, pairs)
-        if (part := _part(problem, pairs, streams, tariffs)) is not None
+        if (part := _part(problem, pairs, streams, tariffs, labels)) is not None
     ]
 
 
@@ -250,7 +261,7 @@ def _bonds(problem: Problem) -> Ints:
     return np.array([*ties, *(pair for group in groups for pair in pairwise(group))], dtype=np.int64).reshape(-1, 2)
 
 
-def _part(problem: Problem, pairs: Bools, streams: Ints, tariffs: Ints) -> Part | None:
+def _part(problem: Problem, pairs: Bools, streams: Ints, tariffs: Ints, labels: Labels) -> Part | None:
     needed = streams[problem.demand[streams].any(axis=1)]
     if not len(needed) and not (~np.isnan(problem.pinned[tariffs])).any() and not problem.floors:
         return None
@@ -259,7 +270,7 @@ def _part(problem: Problem, pairs: Bools, streams: Ints, tariffs: Ints) -> Part 
     windows: list[Floats] = [floor.window[None, :].astype(float) for floor in problem.floors]
     windows += [problem.outlook.scenario[None, :].astype(float)] if problem.averse and problem.outlook else []
     stretch = alike(np.vstack([problem.calendar[tariffs], *windows]))[problem.stretch]
-    slot_of = alike(np.vstack([stretch, _summed(problem, classes)]))
+    slot_of = _remembered(np.vstack([stretch, _summed(problem, classes)]), labels)
     return _assemble(problem, pairs, classes, supplies, slot_of)
 
 
@@ -311,6 +322,14 @@ def alike(columns: Floats | Bools) -> Ints:
         label[unlike] = len(leader) + np.unique(columns[:, unlike], axis=1, return_inverse=True)[1].ravel()
         label = np.unique(label, return_inverse=True)[1]
     return label
+
+
+def _remembered(columns: Floats, labels: Labels) -> Ints:
+    """Return what `alike` does, from what is known where the same was asked for before."""
+    key = blake2b(np.ascontiguousarray(columns).tobytes()).digest() + bytes(str(columns.shape), "ascii")
+    if key not in labels:
+        labels[key] = alike(columns)
+    return labels[key]
 
 
 def _assemble(problem: Problem, pairs: Bools, classes: list[Ints], supplies: list[Ints], slot_of: Ints) -> Part:

@@ -21,12 +21,9 @@ from optimizer.trends import (
     near,
     part_in,
     tag_of,
-    unit_costs_of,
     used_part,
 )
 from providers.tables import InputError
-
-__all__ = ["Policy", "cents_of", "idle_leaders_of", "showback_of", "unit_costs_of", "untagged_of"]
 
 Policy = Literal["showback", "proportional", "even", "fixed"]
 """What becomes of cost that no team caused. showback: it stays a row of its own. proportional: to each one's own cost.

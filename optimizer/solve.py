@@ -15,16 +15,19 @@ from hashlib import blake2b
 from itertools import combinations
 
 import numpy as np
+import polars as pl
 from scipy.optimize import OptimizeResult, linprog
 
+from optimizer.demand import History
 from optimizer.dispatch import reached, used_by_stretch
 from optimizer.errors import AbandonedError, InfeasibleError, SolverError
 from optimizer.hours import Hours, held_by
 from optimizer.limits import Limits
 from optimizer.problem import Bools, Floats, Ints, Problem, sum_by
 from optimizer.program import CONTINUOUS, Cut, Program, cuts_alone, grouped, program_of, relaxed, with_cuts
-from optimizer.reduce import Part, alike, parts_of
+from optimizer.reduce import Labels, Part, alike, parts_of
 from optimizer.shares import Shares
+from optimizer.streams import WorkloadRule
 from optimizer.tail import costs_by_scenario, valued, with_tail
 
 GAP = 1e-9  # relative distance of the bounds at which the search ends
@@ -70,13 +73,16 @@ class Memory:
     It changes no cost and no bound. Of equally cheap plans it may find another, unless a solve is to learn anew.
 
     gap: the relative distance of the bounds at which every search ends. abandoned: asked before each part is solved;
-    where it says so the search ends with an AbandonedError, and what was found until then is kept.
+    where it says so the search ends with an AbandonedError, and what was found until then is kept. history: the usage
+    and rules that were read last, and the history that they make.
     """
 
     gap: float = GAP
     abandoned: Callable[[], bool] = lambda: False
     solved: dict[tuple[bytes, bool], PartSolution] = field(default_factory=dict)
     learned: dict[bytes, Learned] = field(default_factory=dict)
+    labels: Labels = field(default_factory=dict)
+    history: tuple[pl.DataFrame, tuple[WorkloadRule, ...], History] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +186,7 @@ def within_limits(problem: Problem, solution: Solution) -> bool:
 
 
 def _solved(problem: Problem, memory: Memory, *, anew: bool) -> Solution:
-    solved = [_remembered(problem, part, memory, anew=anew) for part in parts_of(problem)]
+    solved = [_remembered(problem, part, memory, anew=anew) for part in parts_of(problem, memory.labels)]
     quantities, worth = np.zeros(len(problem.usage)), np.zeros(len(problem.usage))
     for one in solved:
         quantities[one.part.offers] = one.quantities

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from optimizer.conflict import conflict_in
-from optimizer.demand import Demand, History, Horizon, demand_from, history_of, usage_hours
+from optimizer.demand import Demand, History, Horizon, demand_from, history_of
 from optimizer.edits import Change
 from optimizer.errors import InfeasibleError
 from optimizer.floors import SpendTerms, discounted, spends_of
@@ -69,20 +69,32 @@ class Stated:
         return replace(self, tariffs=tariffs, problem=solution.problem)
 
 
-def stated_of(inputs: Inputs) -> Stated:
+def stated_of(inputs: Inputs, memory: Memory | None = None) -> Stated:
     """Write the inputs as the program of design section 5.
+
+    Args:
+        inputs: what is to be planned.
+        memory: of earlier plans: the same usage and rules are not read again.
 
     Raises:
         InputError: something that was asked for cannot be planned together.
     """
-    horizon = Horizon.of(usage_hours(inputs.usage), months=inputs.months, now=inputs.now)
+    history = _history(inputs, Memory() if memory is None else memory)
+    horizon = Horizon.of(history.hours, months=inputs.months, now=inputs.now)
     spends = spends_of(inputs.offers, inputs.commitments)
     if inputs.scenarios:
-        return _uncertain(inputs, horizon, spends)
-    history = history_of(inputs.usage, inputs.rules)
+        return _uncertain(inputs, history, horizon, spends)
     tariffs, demand, found = _terms(inputs, history, horizon, spends)
     problem = problem_of(demand, tariffs, inputs.limits, spends)
     return Stated(horizon=horizon, demand=demand, tariffs=tariffs, problem=problem, found=(*found, *demand.diagnostics))
+
+
+def _history(inputs: Inputs, memory: Memory) -> History:
+    """Return the history of the usage: edits of offers leave it as it is."""
+    known = memory.history
+    if known is None or known[0] is not inputs.usage or known[1] != inputs.rules:
+        known = memory.history = inputs.usage, inputs.rules, history_of(inputs.usage, inputs.rules)
+    return known[2]
 
 
 def _terms(
@@ -104,13 +116,12 @@ def _terms(
     return tariffs, demand, found
 
 
-def _uncertain(inputs: Inputs, horizon: Horizon, spends: Sequence[SpendTerms]) -> Stated:
+def _uncertain(inputs: Inputs, history: History, horizon: Horizon, spends: Sequence[SpendTerms]) -> Stated:
     """State all scenarios as one program."""
     shared = inputs.limits.providers or math.isfinite(inputs.limits.spot)
     if spends or (inputs.risk and shared):
         what = "commitments to spend" if spends else "limits on shares under a weight of risk"
         raise InputError("scenarios", f"do not go with {what}", "take one of the two out of the plan")
-    history = history_of(inputs.usage, inputs.rules)
     futures, found = [], []
     for scenario in inputs.scenarios:
         moves = (*inputs.buying.moves, *scenario.moves)

@@ -15,33 +15,16 @@ from textual.app import App
 
 from app.tui.screens.rows import RowsScreen
 from app.tui.widgets.table import FittedTable
+from tests.benchmarks.stalls import Stalls
 
 ROWS = 1_000_000
 SIZE = (160, 48)
-TICK = 0.005
 
 
 class Bench(App[None]):
     """Nothing but what is pushed over it."""
 
     CSS_PATH = "../../app/tui/tranche.tcss"
-
-
-class Stalls:
-    """The longest time beyond a tick that the event loop did not come round."""
-
-    def __init__(self) -> None:
-        self.longest = 0.0
-
-    async def watch(self) -> None:
-        while True:
-            begun = perf_counter()
-            await asyncio.sleep(TICK)
-            self.longest = max(self.longest, perf_counter() - begun - TICK)
-
-    def taken(self) -> float:
-        longest, self.longest = self.longest, 0.0
-        return longest
 
 
 def usage(rows: int) -> object:
