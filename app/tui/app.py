@@ -18,6 +18,7 @@ from textual.worker import Worker, WorkerState
 
 from app.diagnostics import UsageError
 from app.negotiation import Solved
+from app.quiet import stdout_aside
 from app.tui import glyphs, themes
 from app.tui.aside import FEEDS, aside
 from app.tui.screens import modes
@@ -272,4 +273,5 @@ def run(request: Request, session: str | None = None, *, sources: tuple[str, ...
         session: the name under which the session is kept, None for the one that nobody has named.
         sources: addresses of live sources of what runs now.
     """
-    TrancheApp(request, partial(keeper_of, name=session), sources=sources).run()
+    with stdout_aside():
+        TrancheApp(request, partial(keeper_of, name=session), sources=sources).run()

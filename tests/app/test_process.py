@@ -94,6 +94,31 @@ def test_what_the_solver_prints_itself_never_reaches_stdout(tmp_path):
     assert run("-c", code, cwd=tmp_path).stdout.split() == [b"before", b"after"]
 
 
+def test_silence_that_several_threads_ask_for_ends_when_the_last_leaves(tmp_path):
+    """One begins while another is inside, and goes on after it: neither brings the noise back, nor keeps it away."""
+    code = (
+        "import ctypes; from app.quiet import hushed\n"
+        "say = lambda what: ctypes.CDLL(None).printf(what) and ctypes.CDLL(None).fflush(None)\n"
+        "first, second = hushed(), hushed()\n"
+        "first.__enter__(); second.__enter__(); first.__exit__(None, None, None)\n"
+        "say(b'noise'); second.__exit__(None, None, None); say(b'after')"
+    )
+    assert run("-c", code, cwd=tmp_path).stdout == b"after"
+
+
+def test_a_screen_in_a_browser_is_drawn_while_something_is_solved(tmp_path):
+    code = (
+        "import ctypes, os, sys; from app.quiet import hushed, stdout_aside\n"
+        "say = lambda what: ctypes.CDLL(None).printf(what) and ctypes.CDLL(None).fflush(None)\n"
+        "with stdout_aside():\n"
+        "    screen = sys.__stdout__.fileno()\n"
+        "    with hushed(): say(b'noise'); os.write(screen, b'drawn ')\n"
+        "    say(b'noise'); os.write(screen, b'again ')\n"
+        "say(b'after')"
+    )
+    assert run("-c", code, cwd=tmp_path).stdout == b"drawn again after"
+
+
 def test_what_libraries_log_is_not_narrated(files):
     log = "import logging; logging.getLogger('azure.identity').warning('a wall of text')"
     assert b"a wall of text" in run("-c", log, cwd=files.folder).stderr
