@@ -86,6 +86,11 @@ class TrancheApp(App[None]):
             self.register_theme(theme)
         self.theme = themes.fitting_theme(os.environ)
 
+    @property
+    def request(self) -> Request:
+        """What was asked for."""
+        return self._request
+
     def on_mount(self) -> None:
         """Paint first, then read."""
         glyphs.use(glyphs.fitting(os.environ, self.console.encoding))

@@ -6,27 +6,62 @@ from typing import TYPE_CHECKING
 
 from app.tui import words
 from app.tui.changes import changes_in
+from app.tui.glyphs import chosen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from app.tui.market import Option, Origin
     from app.tui.pools import Allocation
     from app.tui.quotes import Quote
     from app.tui.state import Desk
+    from app.tui.widgets.table import FittedTable
     from optimizer.plan import Plan
 
 WORTH_SAYING = 1.0  # seconds of work after which they are counted on screen
 
 
-def of_costs(allocation: Allocation | None) -> str:
-    """Say what the costs are and what time they are the mean of."""
-    return f"{allocation.basis.removeprefix('at ')}, {allocation.days}-day mean" if allocation else ""
+def of_costs(allocation: Allocation | None, table: FittedTable) -> str:
+    """Say what the costs are, what time they are the mean of, and how they are arranged."""
+    if allocation is None:
+        return ""
+    mean = f"{allocation.basis.removeprefix('at ')}, {allocation.days}-day mean"
+    return ", ".join(part for part in (of_arranged(table), mean) if part)
 
 
-def of_market(gpu_model: str | None, *, all_quotes: bool) -> str:
-    """Say what the market shows."""
+def of_market(gpu_model: str | None, table: FittedTable, *, all_quotes: bool) -> str:
+    """Say what the market shows, and how it is arranged."""
     model = "every quote" if all_quotes else words.name(gpu_model or "")
-    return f"{model}, cheapest first" if model else ""
+    if not model:
+        return ""
+    many = len(table.marked)
+    marked = f"x compares {many}" if many > 1 else "1 marked" if many else ""
+    return ", ".join(part for part in (model, of_arranged(table, given="cheapest first"), marked) if part)
+
+
+def of_history(options: Sequence[Option]) -> str:
+    """Say whose prices are drawn."""
+    if len(options) == 1:
+        return f"{words.name(options[0].tariff.offer_id)}, as listed"
+    return f"{len(options)} marked, as listed" if options else ""
+
+
+def of_origin(origin: Origin) -> str:
+    """Say how old a price is and where it comes from."""
+    if origin.typed:
+        return "price typed here"
+    when = "price of no known day" if origin.day is None else f"price of {origin.day}, {origin.age_days} days old"
+    confidence = f", {words.name(origin.confidence)} confidence" if origin.confidence else ""
+    return when + (f", by {words.name(origin.source)}" if origin.source else "") + confidence
+
+
+def of_arranged(table: FittedTable, given: str = "") -> str:
+    """Say which rows a filter lets through, and what they are sorted by; `given` is the order of old."""
+    ordered = given
+    if table.order is not None:
+        ordered = f"by {words.name(table.order.name)} {chosen().down if table.order.descending else chosen().up}"
+    rows = f"{table.info} with {words.name(table.filtered)}" if table.filtered else ""
+    return ", ".join(part for part in (rows, ordered) if part)
 
 
 def of_plan(plan: Plan | None, currency: str) -> str:
@@ -55,11 +90,11 @@ def of_quote(quote: Quote | None) -> str:
 def status(desk: Desk, elapsed: float) -> str:
     """Say what the program is doing, or how long the plan took."""
     if desk.stage:
-        return f"{desk.stage}…" + (f" {elapsed:.0f} s" if elapsed > WORTH_SAYING else "")
+        return f"{desk.stage}{words.ellipsis()}" + (f" {elapsed:.0f} s" if elapsed > WORTH_SAYING else "")
     if desk.shown is None or desk.shown.solved is None:
         return "no plan"
     warnings = sum(found.level == "warning" for found in desk.diagnostics)
-    many = f"{warnings} warning{'s' if warnings > 1 else ''} · " if warnings else ""
+    many = f"{warnings} warning{'s' if warnings > 1 else ''} {chosen().middle} " if warnings else ""
     return f"{many}solved in {desk.shown.solved.seconds:.1f} s"
 
 
@@ -68,7 +103,7 @@ def message(desk: Desk) -> str:
     if desk.stage and desk.history is not None and desk.plan is not None:
         edit = words.name(desk.history.now.edit or "the offers as they were read")
         until = "" if desk.shown is desk.history.now else "; until then the plan before it is shown"
-        return f"{edit}: {desk.stage}…{until}"
+        return f"{edit}: {desk.stage}{words.ellipsis()}{until}"
     if desk.note:
         return desk.note
     if not desk.problem:

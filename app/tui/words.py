@@ -6,6 +6,7 @@ from math import isinf
 from typing import TYPE_CHECKING
 
 from app.reports.text import plain
+from app.tui.glyphs import ASCII, chosen
 
 if TYPE_CHECKING:
     from optimizer.tariffs import Tariff
@@ -34,8 +35,14 @@ def part(path: tuple[str, ...], level: int) -> str:
 
 
 def sign(currency: str) -> str:
-    """Return what stands before an amount of the currency."""
-    return SIGNS.get(currency, f"{name(currency)} ")
+    """Return what stands before an amount of the currency; its code where the terminal may not show its sign."""
+    found = SIGNS.get(currency, "")
+    return found if found and (found.isascii() or chosen() is not ASCII) else f"{name(currency)} "
+
+
+def ellipsis() -> str:
+    """Return what stands for more to come, or for what was left out."""
+    return "..." if chosen() is ASCII else "…"
 
 
 def money(amount: float | None, currency: str = "USD") -> str:
@@ -100,4 +107,4 @@ def arrow(now: float | None, before: float | None) -> str:
     """Point where a figure went since before; nothing where it stayed."""
     if now is None or before is None or abs(now - before) <= 1e-9 * max(abs(now), abs(before)):
         return ""
-    return "▲" if now > before else "▼"
+    return chosen().up if now > before else chosen().down

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -11,21 +12,32 @@ from textual.widgets import Static
 from app.tui import words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app.tui.state import Desk
     from optimizer.plan import Plan, Summary
 
 PROVEN = 1e-6
+OPTIMAL = "optimal"
 MOST_GAP = 6
+RESERVED = 9  # cells of a figure before there is one: those of an arrow and most amounts
+ARROW = 2  # cells that are kept for it, so that figures stay where they are when one moves
 DEMO = " DEMO (fictional data) "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One figure under its name; rank: of those that do not fit, the highest goes first."""
+    """One figure under its name; rank: of those that do not fit, the highest goes first. least: its cells at least."""
 
     label: str
     value: str
     rank: int = 0
+    least: int = RESERVED
+
+    @property
+    def width(self) -> int:
+        """The cells that it takes."""
+        return max(len(self.label), len(self.value), self.least)
 
 
 class Headline(Static):
@@ -40,12 +52,15 @@ class Headline(Static):
 
 
 def _first_line(desk: Desk, status: str, room: int) -> Text:
-    line = Text("tranche", style="bold", no_wrap=True, overflow="ellipsis")
+    line = Text("tranche", style="bold", no_wrap=True)
     if desk.session is not None and desk.session.demo:
         line.append("  ").append(DEMO, style="reverse bold")
     if desk.plan is not None:
         line.append(f"  {_horizon(desk.plan)}", style="not bold dim")
-    line.truncate(max(room - len(status) - 2, 0), overflow="ellipsis")
+    left, more = max(room - len(status) - 2, 0), words.ellipsis()
+    if line.cell_len > left:
+        line.truncate(max(left - len(more), 0))
+        line.append(more)
     line.append(" " * (room - line.cell_len - len(status)))
     return line.append(status, style="not bold")
 
@@ -58,19 +73,17 @@ def _horizon(plan: Plan) -> str:
 
 
 def _figures(desk: Desk) -> list[Figure]:
-    if desk.plan is None:
-        return [Figure(label=label, value=words.UNKNOWN) for label in ("Plan cost", "On demand", "Savings", "Coverage")]
-    now, before = desk.plan.summary, desk.plan_before.summary if desk.plan_before else None
+    now = desk.plan.summary if desk.plan else None
+    before = desk.plan_before.summary if desk.plan_before else None
 
-    def amount(label: str, part: str, rank: int = 0) -> Figure:
-        value = getattr(now, part)
-        moved = words.arrow(value, getattr(before, part)) if before else ""
-        return Figure(label=label, value=_moved(moved, words.money(value, desk.currency)), rank=rank)
+    def figure(label: str, part: str, write: Callable[[float | None], str], rank: int = 0) -> Figure:
+        value = getattr(now, part, None)
+        arrow, text = words.arrow(value, getattr(before, part, None)), write(value)
+        least = max(len(text) + ARROW, RESERVED)
+        return Figure(label=label, value=f"{arrow} {text}" if arrow else text, rank=rank, least=least)
 
-    def part_of(label: str, part: str, rank: int = 0) -> Figure:
-        moved = words.arrow(getattr(now, part), getattr(before, part)) if before else ""
-        return Figure(label=label, value=_moved(moved, words.share(getattr(now, part))), rank=rank)
-
+    amount = partial(figure, write=partial(words.money, currency=desk.currency))
+    part_of = partial(figure, write=words.share)
     return [
         amount("Plan cost", "cost"),
         amount("On demand", "on_demand_cost"),
@@ -81,17 +94,13 @@ def _figures(desk: Desk) -> list[Figure]:
         part_of("Utilization", "utilization"),
         amount("Upfront", "upfront", rank=3),
         amount("Committed", "total_commitment", rank=4),
-        Figure(label="Proven", value=proof(now)),
+        Figure(label="Proven", value=proof(now) if now else words.UNKNOWN, least=len(OPTIMAL)),
     ]
-
-
-def _moved(arrow: str, value: str) -> str:
-    return f"{arrow} {value}" if arrow else value
 
 
 def proof(summary: Summary) -> str:
     """Say how far the plan may be from the best one."""
-    return "optimal" if summary.gap <= PROVEN else f"to {summary.gap * 100:.2g} %"
+    return OPTIMAL if summary.gap <= PROVEN else f"to {summary.gap * 100:.2g} %"
 
 
 def _aligned(figures: list[Figure], room: int) -> tuple[Text, Text]:
@@ -101,11 +110,11 @@ def _aligned(figures: list[Figure], room: int) -> tuple[Text, Text]:
     gap = next((gap for gap in range(MOST_GAP, 1, -1) if _needed(kept, gap) <= room), 1)
     labels, values = Text(no_wrap=True), Text(no_wrap=True)
     for figure in kept:
-        width = max(len(figure.label), len(figure.value)) + gap
+        width = figure.width + gap
         labels.append(figure.label.ljust(width), style="dim")
         values.append(figure.value.ljust(width), style="bold")
     return labels, values
 
 
 def _needed(figures: list[Figure], gap: int) -> int:
-    return sum(max(len(figure.label), len(figure.value)) for figure in figures) + gap * (len(figures) - 1)
+    return sum(figure.width for figure in figures) + gap * (len(figures) - 1)

@@ -11,6 +11,7 @@ from app.tui.widgets.columns import Column, Row
 from app.tui.widgets.table import FittedTable
 
 if TYPE_CHECKING:
+    from app.filter_values import Value
     from optimizer.plan import Plan, Purchase
 
 
@@ -18,7 +19,7 @@ def columns(sign: str) -> tuple[Column, ...]:
     """Return the columns, amounts in the currency with that sign."""
     return (
         Column(title="Commitment", left=True, least=20),
-        Column(title="", left=True),
+        Column(title="", left=True, name="have"),
         Column(title="GPU", left=True, rank=4),
         Column(title="GPUs"),
         Column(title="Price", unit=f"{sign}/GPU-h"),
@@ -42,7 +43,8 @@ class Purchases(FittedTable):
         self._columns = columns(words.sign(currency).strip())
         held = [*sorted(plan.purchases, key=lambda purchase: -purchase.cost), *plan.commitments]
         self._purchases = {str(index): purchase for index, purchase in enumerate(held)}
-        self.fill([Row(key=key, cells=_cells(purchase, currency)) for key, purchase in self._purchases.items()])
+        rows = self._purchases.items()
+        self.fill([Row(key=key, cells=_cells(each, currency), values=_values(each)) for key, each in rows])
 
     @property
     def purchase(self) -> Purchase | None:
@@ -63,4 +65,20 @@ def _cells(purchase: Purchase, currency: str) -> tuple[Text, ...]:
         Text(words.share(purchase.break_even_utilization)),
         Text(words.money(purchase.upfront, currency) if purchase.upfront else ""),
         Text(words.money(purchase.cost, currency)),
+    )
+
+
+def _values(purchase: Purchase) -> tuple[Value, ...]:
+    tariff = purchase.tariff
+    return (
+        words.name(tariff.offer_id),
+        "buy" if tariff.owned is None else "owned",
+        words.name(tariff.gpu_model),
+        purchase.gpus,
+        tariff.stated_holding + tariff.stated_usage,
+        tariff.term_months,
+        purchase.utilization,
+        purchase.break_even_utilization,
+        purchase.upfront,
+        purchase.cost,
     )

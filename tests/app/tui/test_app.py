@@ -258,7 +258,7 @@ async def test_a_pool_opens_and_leads_to_its_market(files: Any, hands: Any) -> N
         await pilot.press("a")
         await pilot.pause()
         assert "open-quote" in hands.text(app)
-        await pilot.press("tab", "left")
+        await pilot.press("shift+tab", "left")
         await pilot.pause()
         assert costs.pool.path == ("gcp", "L4-24GB")
 
@@ -291,7 +291,7 @@ async def test_help_and_problems_open_and_close(app: TrancheApp, hands: Any) -> 
 async def test_the_panes_follow_the_keys_and_the_mouse(app: TrancheApp, hands: Any) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await hands.settled(pilot)
-        for key, focused in (("tab", "market"), ("tab", "costs"), ("shift+tab", "market")):
+        for key, focused in (("tab", "market"), ("tab", "price-lines"), ("tab", "costs"), ("shift+tab", "price-lines")):
             await pilot.press(key)
             await pilot.pause()
             assert app.focused.id == focused
