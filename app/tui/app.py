@@ -21,6 +21,7 @@ from app.negotiation import Solved
 from app.quiet import stdout_aside
 from app.tui import glyphs, themes
 from app.tui.aside import FEEDS, aside
+from app.tui.plainly import Plainly
 from app.tui.screens import modes
 from app.tui.state import Desk
 from app.tui.watching import changed
@@ -28,10 +29,11 @@ from app.tui.words import name
 from app.tui.work import Reading, explained, keeper_of, opened, read_again, saved, solve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from textual.binding import BindingType
+    from textual.filter import LineFilter
     from textual.screen import Screen
 
     from app.live.state import Live, Refreshing
@@ -261,6 +263,11 @@ class TrancheApp(App[None]):
         if self._keeper:
             self._keeper.close(self.desk.history, screen=self.current_mode)
         self.exit()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Draw with 7-bit signs where the terminal has no others."""
+        filters = super().get_line_filters()
+        return [*filters, Plainly()] if glyphs.chosen() is glyphs.ASCII else filters
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every action that is possible now in the command palette."""

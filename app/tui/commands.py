@@ -92,6 +92,18 @@ def _theme(screen: BaseScreen, text: str) -> str:
     return ""
 
 
+def _signs(screen: BaseScreen, text: str) -> str:
+    from app.tui import glyphs
+
+    known = {"ascii": glyphs.ASCII, "unicode": glyphs.UNICODE}
+    if text not in known:
+        return f"{text!r} names no signs; write signs ascii or signs unicode"
+    glyphs.use(known[text])
+    screen.redraw()
+    screen.app.refresh_css(animate=False)
+    return ""
+
+
 def _help(screen: BaseScreen, _text: str) -> str:
     screen.call_later(screen.action_commands)
     return ""
@@ -135,6 +147,7 @@ COMMANDS: Mapping[str, Command] = {
         about="Keep this session under a name, copy it, go on with another, or begin anew",
         run=_session,
     ),
+    "signs": Command(form="signs ascii|unicode", about="Draw with plain characters, or with all signs", run=_signs),
     "theme": Command(form="theme NAME", about="Change the colours", run=_theme),
     "help": Command(form="help", about="List every command", run=_help),
 }
