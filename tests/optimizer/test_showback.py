@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from optimizer import showback
 from optimizer.sharing import share_out
-from optimizer.showback import cents_of, idle_leaders_of, showback_of, unit_costs_of, untagged_of
+from optimizer.showback import cents_of, idle_leaders_of, showback_of, untagged_of
+from optimizer.units import unit_costs_of
 from providers.tables import InputError
 from tests.optimizer.test_allocation_sharing import OVERHEAD, USAGE
 from tests.optimizer.test_burn import AT, DAY, EVERY, HOUR, PRICES, hourly, price, residual, row, table, tables
