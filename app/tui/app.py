@@ -23,6 +23,7 @@ from app.tui import glyphs, themes
 from app.tui.aside import FEEDS, aside
 from app.tui.plainly import Plainly
 from app.tui.screens import modes
+from app.tui.screens.opening import OpeningScreen
 from app.tui.state import Desk
 from app.tui.watching import changed
 from app.tui.words import name
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from app.tui.work import Opening
 
 T = TypeVar("T")
+FIRST = "opening"
 LOOK = 3.0  # seconds between two looks at the files behind the session
 EVERY = 30.0  # seconds between two looks at what runs now
 
@@ -58,8 +60,8 @@ class TrancheApp(App[None]):
     CSS_PATH = "tranche.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (150, "-roomy")]  # noqa: RUF012  Textual declares it
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012  Textual declares it
-    DEFAULT_MODE = modes.OPENING
-    MODES = {mode.name: mode.screen for mode in modes.MODES}  # noqa: RUF012  Textual declares it
+    DEFAULT_MODE = FIRST
+    MODES = {FIRST: OpeningScreen} | {mode.name: mode.screen for mode in modes.MODES}
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
             Binding(str(key), f"show_mode('{mode.name}')", mode.title, id=mode.name, tooltip=mode.about, show=False)
@@ -98,7 +100,12 @@ class TrancheApp(App[None]):
         glyphs.use(glyphs.fitting(os.environ, self.console.encoding))
         self.set_interval(LOOK, self._look_at_files)
         self.set_interval(EVERY, self.refresh_live)
-        self.call_after_refresh(self._begin, lambda: opened(self._request, self._opening, self._sources))
+        self.call_after_refresh(self._load)
+
+    def _load(self) -> None:
+        """Load the screens, and read the files beside them."""
+        self._begin(lambda: opened(self._request, self._opening, self._sources))
+        self.switch_mode(modes.OPENING)
 
     def _begin(self, work: Callable[[], T]) -> None:
         """Do some work beside the screen; what was begun before is no longer waited for."""
@@ -118,7 +125,7 @@ class TrancheApp(App[None]):
 
     def _opened(self, reading: Reading) -> None:
         self._request, self._keeper = reading.request, reading.keeper or self._keeper
-        if reading.screen in self.MODES:
+        if reading.screen in {mode.name for mode in modes.MODES}:
             self.switch_mode(reading.screen)
         self.desk = replace(
             self.desk,

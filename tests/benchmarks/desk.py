@@ -14,6 +14,7 @@ from time import perf_counter
 import polars as pl
 from textual.widgets import Input
 
+from app.quiet import stdout_aside
 from app.session import Request
 from app.tui.app import TrancheApp
 from app.tui.widgets.quotes import Quotes
@@ -75,6 +76,6 @@ async def measured(request: Request) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    with TemporaryDirectory(prefix="tranche-") as place:
-        print(json.dumps(asyncio.run(measured(written(Path(place), int(sys.argv[1]))))), flush=True)
+    with stdout_aside(), TemporaryDirectory(prefix="tranche-") as place:
+        print(json.dumps(asyncio.run(measured(written(Path(place), int(sys.argv[1]))))), file=sys.__stdout__, flush=True)
     os._exit(0)

@@ -1,28 +1,43 @@
-"""Open the terminal UI without a terminal and print the seconds from the given time to its first paint."""
+"""Open the terminal UI on a terminal of its own; print the seconds from its start until its first picture is there."""
 
-import asyncio
+import fcntl
 import json
 import os
+import pty
+import struct
 import sys
-from time import time
+import termios
+from pathlib import Path
+from select import select
+from subprocess import Popen
+from tempfile import TemporaryDirectory
+from time import perf_counter
 
-from app.session import Request
-from app.tui.app import TrancheApp
+ROOT = Path(__file__).parents[2]
+SIZE = (48, 160)  # lines and columns
+LAST = b"Quit"  # what stands at the end of the last line
 
 
-async def first_paint() -> float:
-    from datetime import UTC, datetime
-
-    async with TrancheApp(Request(now=datetime.now(UTC))).run_test(size=(160, 48)):
-        return time()
-
-
-async def report(begun: float) -> None:
-    async with asyncio.timeout(60):
-        painted = await first_paint()
-    print(json.dumps({"seconds": painted - begun}), flush=True)
+def first_paint(folder: str) -> float:
+    """Return the seconds until the last line of the screen was drawn."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *SIZE, 0, 0))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TRANCHE_SESSIONS": folder, "TERM": "xterm-256color"}
+    begun, seen = perf_counter(), b""
+    program = Popen([sys.executable, "-m", "app.cli"], stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
+    try:
+        while LAST not in seen:
+            if not select([ours], [], [], 30)[0]:
+                raise TimeoutError("nothing was drawn in half a minute")
+            seen += os.read(ours, 1 << 16)
+        return perf_counter() - begun
+    finally:
+        program.kill()
+        program.wait()
+        os.close(ours)
+        os.close(theirs)
 
 
 if __name__ == "__main__":
-    asyncio.run(report(float(sys.argv[1])))
-    os._exit(0)  # what loads beside the screen is of no interest here
+    with TemporaryDirectory(prefix="tranche-") as place:
+        print(json.dumps({"seconds": first_paint(place)}))

@@ -103,10 +103,6 @@ class BaseScreen(Screen[None]):
         with Container(id="panes", classes=f"panes-{self.NAME}"):
             yield from panes
         yield Static(id="detail")
-        yield TermsInput()
-        yield SaveInput()
-        yield CommandInput()
-        yield FilterInput()
         yield Static(id="message")
         yield Footer(show_command_palette=False)
 
@@ -116,6 +112,11 @@ class BaseScreen(Screen[None]):
         self.watch(self.app, "theme", self.redraw, init=False)
         self.set_interval(TICK, self.count_seconds)
         self.action_pane(1)
+        self.call_after_refresh(self._add_lines)
+
+    def _add_lines(self) -> None:
+        """Add what is not seen yet, once the rest is."""
+        self.mount(TermsInput(), SaveInput(), CommandInput(), FilterInput(), before="#message")
 
     @property
     def tranche(self) -> TrancheApp:
