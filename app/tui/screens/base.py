@@ -109,7 +109,7 @@ class BaseScreen(Screen[None]):
     def on_mount(self) -> None:
         """Follow the desk."""
         self.watch(self.app, "desk", self.show)
-        self.watch(self.app, "theme", self.redraw, init=False)
+        self.watch(self.app, "theme", lambda: self.call_after_refresh(self.redraw), init=False)
         self.set_interval(TICK, self.count_seconds)
         self.action_pane(1)
         self.call_after_refresh(self._add_lines)
