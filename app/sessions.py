@@ -83,17 +83,10 @@ class Sessions:
             UsageError: there is none of that name, or its file is not one of ours.
         """
         path = self._path(name)
-        try:
-            file = msgspec.json.decode(path.read_bytes(), type=SessionFile)
-        except FileNotFoundError:
+        if not path.exists():
             known = ", ".join(self.names()) or "none yet"
-            raise UsageError(f"there is no session {name!r}; there are: {known}") from None
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise UsageError(f"session {name!r} cannot be read ({reason}); delete it with tranche sessions") from None
-        if file.format_version.partition(".")[0] != FORMAT.partition(".")[0]:
-            raise UsageError(f"session {name!r} was written by another tranche; open it with that one")
-        return file
+            raise UsageError(f"there is no session {name!r}; there are: {known}")
+        return _decoded(path, f"session {name!r}")
 
     def write(self, file: SessionFile) -> None:
         """Replace the file of a session at once, or not at all.
@@ -107,7 +100,7 @@ class Sessions:
             handle, scratch = tempfile.mkstemp(dir=self.folder, prefix=".session-")
             try:
                 with os.fdopen(handle, "wb") as target:
-                    target.write(msgspec.json.format(msgspec.json.encode(file), indent=2))
+                    target.write(encoded(file))
                     target.flush()
                     os.fsync(target.fileno())
                 Path(scratch).replace(path)
@@ -144,6 +137,17 @@ class Sessions:
             self._path(name).unlink(missing_ok=True)
         return made
 
+    def bring(self, path: str, name: str) -> None:
+        """Keep the session of a file that was exported, as one of the folder that this is run in.
+
+        Raises:
+            UsageError: the file is no session, or there is one of that name already.
+        """
+        file = _decoded(Path(path), Path(path).name)
+        if self._path(name).exists():
+            raise UsageError(f"there is a session {name!r} already; choose another name, or delete it first")
+        self.write(msgspec.structs.replace(file, name=name, folder=str(Path.cwd()), open_by=None))
+
     def free(self, name: str = LAST) -> str:
         """Return the name, or one with a number after it where another running program has it open."""
         for each in (name, *(f"{name}-{number}" for number in range(2, 100))):
@@ -163,6 +167,22 @@ class Sessions:
         if not NAME.fullmatch(name):
             raise UsageError(f"{name!r} cannot name a session; use letters, digits, spaces, dots and dashes")
         return self.folder / f"{name}.json"
+
+
+def encoded(file: SessionFile) -> bytes:
+    """Return what the file of a session holds."""
+    return msgspec.json.format(msgspec.json.encode(file), indent=2)
+
+
+def _decoded(path: Path, called: str) -> SessionFile:
+    try:
+        file = msgspec.json.decode(path.read_bytes(), type=SessionFile)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"{called} cannot be read ({reason}); name one that tranche wrote, or delete it") from None
+    if file.format_version.partition(".")[0] != FORMAT.partition(".")[0]:
+        raise UsageError(f"{called} was written by another tranche; open it with that one")
+    return file
 
 
 def in_use(file: SessionFile) -> bool:

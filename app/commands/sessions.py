@@ -62,6 +62,29 @@ def rename(name: str, other: str) -> None:
     Sessions().copy(name, other, move=True)
 
 
+@command.command("export")
+@click.argument("name")
+@click.argument("file")
+@options.voice_options
+@click.pass_context
+def export(context: click.Context, /, *, name: str, file: str) -> None:
+    """Write a session to FILE, for another machine: its options and edits, not the tables that they are of."""
+    from app.sessions import Sessions, encoded
+
+    content = encoded(Sessions().read(name))
+    options.write_out(file, content, options.voice_of(context))
+
+
+@command.command("import")
+@click.argument("file")
+@click.argument("name")
+def bring(file: str, name: str) -> None:
+    """Keep the session of FILE under a name; the paths in it begin where this is run."""
+    from app.sessions import Sessions
+
+    Sessions().bring(file, name)
+
+
 @command.command("delete")
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from app.live.state import Live, Refreshing
     from app.negotiation import History
     from app.session import Request, Session
+    from app.sessions import Sessions
     from app.tui.keeping import Keeper
     from app.tui.watching import Stamp
     from app.tui.work import Opening
@@ -61,7 +62,7 @@ class TrancheApp(App[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (150, "-roomy")]  # noqa: RUF012  Textual declares it
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012  Textual declares it
     DEFAULT_MODE = FIRST
-    MODES = {FIRST: OpeningScreen} | {mode.name: mode.screen for mode in modes.MODES}
+    MODES = {FIRST: OpeningScreen, **{mode.name: mode.screen for mode in modes.MODES}}  # noqa: RUF012  as above
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
             Binding(str(key), f"show_mode('{mode.name}')", mode.title, id=mode.name, tooltip=mode.about, show=False)
@@ -220,7 +221,7 @@ class TrancheApp(App[None]):
         keeper.close(history, screen=self.current_mode)
         try:
             if verb in {"open", "new"}:
-                self._open_another(to or None)
+                self._open_another(to or None, keeper.sessions)
                 return ""
             (keeper.rename if verb == "name" else keeper.copy)(to)
         except UsageError as error:
@@ -229,9 +230,10 @@ class TrancheApp(App[None]):
         self._keep()
         return ""
 
-    def _open_another(self, session: str | None) -> None:
+    def _open_another(self, session: str | None, sessions: Sessions) -> None:
         self.desk = replace(self.desk, stage="reading", problem="", note="")
-        self._begin(lambda: opened(self._request, partial(keeper_of, name=session), self._sources))
+        opening = partial(keeper_of, name=session, sessions=sessions)
+        self._begin(lambda: opened(self._request, opening, self._sources))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Say which actions are possible now; the others stay on screen, dimmed, or are gone where a guest looks on."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from app.tui import words
 from app.tui.changes import changes_in
 from app.tui.glyphs import chosen
+from app.tui.widgets.bars import bar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from app.tui.widgets.table import FittedTable
     from optimizer.plan import Plan
 
+PROGRESS = 8  # cells of the bar that shows how far a plan is
 WORTH_SAYING = 1.0  # seconds of work after which they are counted on screen
 
 
@@ -90,12 +92,21 @@ def of_quote(quote: Quote | None) -> str:
 def status(desk: Desk, elapsed: float) -> str:
     """Say what the program is doing, or how long the plan took."""
     if desk.stage:
-        return f"{desk.stage}{words.ellipsis()}" + (f" {elapsed:.0f} s" if elapsed > WORTH_SAYING else "")
+        seconds = f" {elapsed:.0f} s" if elapsed > WORTH_SAYING else ""
+        return f"{desk.stage}{words.ellipsis()}{_progress(desk)}{seconds}"
     if desk.shown is None or desk.shown.solved is None:
         return "no plan"
     warnings = sum(found.level == "warning" for found in desk.diagnostics)
     many = f"{warnings} warning{'s' if warnings > 1 else ''} {chosen().middle} " if warnings else ""
     return f"{many}solved in {desk.shown.solved.seconds:.1f} s"
+
+
+def _progress(desk: Desk) -> str:
+    """Draw how many of the quotes are valued; nothing while there is no plan to value them by."""
+    if desk.plan is None or desk.history is None or desk.shown is not desk.history.now:
+        return ""
+    known, quotes = len(desk.plan.walk_away), sum(each.status == "quote" and not each.rider for each in desk.tariffs)
+    return f" {bar(known, quotes, PROGRESS):{PROGRESS}} {known} of {quotes}"
 
 
 def message(desk: Desk) -> str:

@@ -92,6 +92,11 @@ def _theme(screen: BaseScreen, text: str) -> str:
     return ""
 
 
+def _by(screen: BaseScreen, text: str) -> str:
+    breaking = getattr(screen, "break_down_by", None)
+    return breaking(text) if breaking else "only the burn rate is broken down; go now shows it"
+
+
 def _signs(screen: BaseScreen, text: str) -> str:
     from app.tui import glyphs
 
@@ -140,6 +145,7 @@ COMMANDS: Mapping[str, Command] = {
     "save": Command(form="save FILE", about="Write the plan to a file", run=_save),
     "undo": Command(form="undo [N|all]", about="Take back edits", run=_repeated("undo")),
     "redo": Command(form="redo [N|all]", about="Make edits again that were taken back", run=_repeated("redo")),
+    "by": Command(form="by COLUMN", about="Break the burn rate down by a column, any tag included", run=_by),
     "filter": Command(form="filter price<3 !spot", about="Show only the rows of this pane that match", run=_filter),
     "reload": Command(form="reload", about="Read the files again, and keep the edits", run=_reload),
     "session": Command(

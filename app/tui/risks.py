@@ -7,17 +7,16 @@ from time import monotonic
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from app.session import Session
-    from optimizer.backtest import Backtest, Outcome
+    from optimizer.backtest import Backtest
     from optimizer.plan import Plan, Purchase
     from optimizer.risk import Risk
-    from optimizer.solve import Memory
+    from optimizer.sensitivity import Differing
     from optimizer.stated import Inputs, Stated
 
 T = TypeVar("T")
-FACTORS = (0.8, 0.9, 1.0, 1.1, 1.2)  # of the demand planned
 TRAIN = 2 / 3  # of the history: what rules decide on
 AS_PLANNED = "as planned"
 EXAMPLE = """\
@@ -180,67 +179,26 @@ def sensitivity(session: Session, plan: Plan, wanted: Callable[[], bool]) -> tup
         InputError: a forecast cannot be made.
     """
     from app.quiet import hushed
+    from optimizer import sensitivity as demand
     from optimizer.solve import Memory
 
     memory = Memory(abandoned=lambda: not wanted())
     with hushed():
-        return tuple(_kept(session.past, plan, factor, memory) for factor in FACTORS)
+        return tuple(_future(one, plan) for one in demand.sensitivity(session.past, plan, memory))
 
 
-def _kept(inputs: Inputs, plan: Plan, factor: float, memory: Memory) -> Future:
-    import polars as pl
-
-    from optimizer.stated import stated_of
-
-    usage = inputs.usage.with_columns(pl.col("gpu_hours") * factor)
-    stated = stated_of(replace(inputs, usage=usage))
-    found, best = _holding(stated, quantities_of(plan), memory), _best(stated, memory)
+def _future(one: Differing, plan: Plan) -> Future:
+    cost, best = one.kept, one.best
     return Future(
-        name=AS_PLANNED if factor == 1 else f"{(factor - 1) * 100:+.0f} %",
-        factor=factor,
+        name=AS_PLANNED if one.factor == 1 else f"{(one.factor - 1) * 100:+.0f} %",
+        factor=one.factor,
         probability=None,
-        cost=found.cost,
-        against=None if found.cost is None else found.cost - plan.summary.cost,
-        stranded=found.stranded,
-        regret=None if found.cost is None or best is None else max(found.cost - best, 0.0),
-        served=found.cost is not None,
+        cost=cost,
+        against=None if cost is None else cost - plan.summary.cost,
+        stranded=one.stranded,
+        regret=None if cost is None or best is None else cost - best,
+        served=cost is not None,
     )
-
-
-def _holding(stated: Stated, decided: Mapping[str, float], memory: Memory) -> Outcome:
-    """Return what holding these quantities comes to, the GPUs that stand idle chosen as in the plan."""
-    import numpy as np
-
-    from optimizer.backtest import Outcome, outcome
-    from optimizer.errors import InfeasibleError
-    from optimizer.solve import solve
-
-    problem = stated.problem
-    quantities = np.array([decided.get(tariff.offer_id, 0.0) for tariff in stated.tariffs])
-    pinned = np.where(problem.held & np.isnan(problem.pinned), quantities, problem.pinned)
-    try:
-        found = solve(replace(problem, pinned=pinned), memory)
-    except InfeasibleError:
-        return Outcome(rule="", cost=None, stranded=None, regret=None)
-    return outcome("", replace(found, problem=replace(found.problem, pinned=problem.pinned)), 0.0)
-
-
-def _best(stated: Stated, memory: Memory) -> float | None:
-    from optimizer.errors import InfeasibleError
-    from optimizer.solve import solve
-
-    try:
-        return solve(stated.problem, memory).cost
-    except InfeasibleError:
-        return None
-
-
-def quantities_of(plan: Plan) -> dict[str, float]:
-    """Return what the plan buys of each offer: GPUs, or dollars an hour where it is sold in dollars."""
-    return {
-        bought.tariff.offer_id: bought.gpus if bought.usd_per_hour is None else bought.usd_per_hour
-        for bought in plan.purchases
-    }
 
 
 def backtest_of(session: Session) -> Past:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from app.live.state import Refreshing
     from app.negotiation import History
     from app.session import Request, Session
-    from app.sessions import SessionFile
+    from app.sessions import SessionFile, Sessions
     from app.tui.keeping import Keeper
     from app.tui.pools import Allocation
     from app.tui.state import Desk
@@ -56,11 +56,11 @@ class Reading:
     screen: str = ""
 
 
-def keeper_of(request: Request, name: str | None) -> tuple[Request, Keeper]:
+def keeper_of(request: Request, name: str | None, sessions: Sessions | None = None) -> tuple[Request, Keeper]:
     """Return what keeps the session of that name, as `keeping.keeper_of` does."""
     from app.tui import keeping
 
-    return keeping.keeper_of(request, name)
+    return keeping.keeper_of(request, name, sessions)
 
 
 def opened(request: Request, opening: Opening | None, sources: tuple[str, ...] = ()) -> Reading:

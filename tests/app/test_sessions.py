@@ -161,6 +161,19 @@ def test_sessions_are_listed_copied_renamed_compared_and_deleted(kept, request_h
     assert kept.names() == ["third one"]
 
 
+def test_a_session_goes_to_another_machine(kept, request_here, tranche, files, tmp_path, monkeypatch):
+    write(kept, request_here, is_open=True)
+    here = tranche("plan", "--session", "nego", "--format", "json").out
+    assert tranche("sessions", "export", "nego", "nego.json").code == 0
+    monkeypatch.setenv("TRANCHE_SESSIONS", str(tmp_path / "elsewhere"))
+    assert tranche("sessions", "import", "nego.json", "brought").code == 0
+    assert tranche("plan", "--session", "brought", "--format", "json").out == here
+    assert Sessions().read("brought").open_by is None
+    for wrong, said in (("usage.csv", "usage.csv cannot be read"), ("nego.json", "a session 'brought' already")):
+        ran = tranche("sessions", "import", wrong, "brought")
+        assert (ran.code, said in ran.err) == (2, True)
+
+
 def test_hostile_names_in_a_session_cannot_steer_a_terminal(kept, request_here, tranche):
     file = write(kept, request_here)
     kept.write(replace_edits(file, "note block \x1b[31mred\u202e", LINES[0]))

@@ -25,10 +25,11 @@ from app.tui.widgets.table import FittedTable
 from app.tui.widgets.terms_input import TermsInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
+    from textual.events import Key
     from textual.widget import Widget
     from textual.widgets import Input
 
@@ -36,6 +37,13 @@ if TYPE_CHECKING:
     from app.tui.state import Desk
     from optimizer.tariffs import Tariff
 
+REASONS = {
+    "edit": "only a quote that is open can be countered, and none is under the cursor",
+    "save": "the plan is still being worked out",
+    "undo": "there is no edit to take back",
+    "redo": "no edit was taken back",
+}
+"""Why an action of every screen is not possible, where it is not."""
 TICK = 1.0  # seconds between two counts of how long a plan takes
 
 
@@ -44,10 +52,13 @@ class BaseScreen(Screen[None]):
 
     A screen says its panes with `panes`, draws with `draw`, says what they show with `describe`, and tells the row
     under the cursor in full with `detail`. NAME: of its mode. ABOUT: what its help begins with.
+    QUOTES: whether the row under the cursor may be a quote. WHY: what has to be there for an action, by its name.
     """
 
     NAME: ClassVar[str] = ""
     ABOUT: ClassVar[str] = ""
+    QUOTES: ClassVar[bool] = False
+    WHY: ClassVar[Mapping[str, str]] = {}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "next_pane(1)", "Next pane", id="pane.next", tooltip="Go to the next pane", show=False),
         Binding(
@@ -71,8 +82,10 @@ class BaseScreen(Screen[None]):
     ]
 
     def __init__(self) -> None:
+        self._keys: list[tuple[str, str, bool]] = []
         super().__init__()
         self.current = 1
+        self._lines = (TermsInput(), SaveInput(), CommandInput(), FilterInput())
         self._began = monotonic()
         self._drawn: Desk | None = None
 
@@ -109,14 +122,14 @@ class BaseScreen(Screen[None]):
     def on_mount(self) -> None:
         """Follow the desk."""
         self.watch(self.app, "desk", self.show)
-        self.watch(self.app, "theme", lambda: self.call_after_refresh(self.redraw), init=False)
+        self.watch(self.app, "theme", self.recolour, init=False)
         self.set_interval(TICK, self.count_seconds)
         self.action_pane(1)
         self.call_after_refresh(self._add_lines)
 
     def _add_lines(self) -> None:
         """Add what is not seen yet, once the rest is."""
-        self.mount(TermsInput(), SaveInput(), CommandInput(), FilterInput(), before="#message")
+        self.mount(*self._lines, before="#message")
 
     @property
     def tranche(self) -> TrancheApp:
@@ -146,8 +159,12 @@ class BaseScreen(Screen[None]):
         self._say(desk)
         self.refresh_bindings()
 
+    def recolour(self) -> None:
+        """Draw everything again in the colours of another theme, once they are known."""
+        self.call_after_refresh(self.redraw)
+
     def redraw(self) -> None:
-        """Draw everything again, in the colours of another theme."""
+        """Draw everything again."""
         self.draw(self.desk, None)
         self.tell()
 
@@ -200,10 +217,22 @@ class BaseScreen(Screen[None]):
     @property
     def typing(self) -> bool:
         """Whether somebody types into a line."""
-        return any(line.open for line in self.query(Line)) if self.is_mounted else False
+        return any(line.open for line in self._lines)
+
+    def refresh_bindings(self) -> None:
+        """Draw the keys again where others are possible; a footer holds on to all that it has ever shown."""
+        keys = [(key, one.binding.action, one.enabled) for key, one in self.active_bindings.items()]
+        if self.is_mounted and keys == self._keys:
+            return
+        self._keys = keys
+        for footer in self.query(Footer):
+            footer.mutate_reactive(Footer.compact)  # lets go of those that are no longer shown
+        super().refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Say which actions are possible now; the others stay on screen, dimmed."""
+        if action == "edit" and not self.QUOTES:
+            return False
         if action == "edit":
             return True if self.is_mounted and self.tariff() is not None and not self.typing else None
         if action == "save":
@@ -211,6 +240,19 @@ class BaseScreen(Screen[None]):
         if action in {"next_pane", "problems", "help", "command", "jump", *self.BUSY}:
             return None if self.typing else True
         return True
+
+    def why(self, action: str) -> str:
+        """Say why an action is not possible now."""
+        name = action.partition("(")[0].removeprefix("app.")
+        if name == "save" and self.desk.plan is None:
+            return "there is no plan yet"
+        return {**REASONS, **self.WHY}.get(name, "there is nothing here that it could be done to")
+
+    def on_key(self, event: Key) -> None:
+        """Say why a key does nothing."""
+        bound = self.active_bindings.get(event.key)
+        if bound is not None and not bound.enabled and not self.typing:
+            self.tranche.note(f"{bound.binding.description}: {self.why(bound.binding.action)}")
 
     BUSY: ClassVar[frozenset[str]] = frozenset()
     """Further actions that wait while somebody types."""
@@ -335,4 +377,4 @@ class BaseScreen(Screen[None]):
     def action_help(self) -> None:
         """Show the keys and the words."""
         title = f"tranche · {self.NAME}"
-        self.app.push_screen(TextScreen(title, *help_parts(self.ABOUT, self.active_bindings.values())))
+        self.app.push_screen(TextScreen(title, *help_parts(self.ABOUT, self.active_bindings.values(), self.why)))

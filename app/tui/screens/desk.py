@@ -22,7 +22,7 @@ from app.tui.widgets.said import SaidTable
 from app.tui.widgets.table import FittedTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from rich.text import Text
     from textual.binding import BindingType
@@ -43,6 +43,7 @@ class DeskScreen(BaseScreen):
     """Where a vendor's offer is weighed while the vendor is on the phone."""
 
     NAME = "desk"
+    QUOTES = True
     ABOUT = (
         "One row a quote. Type what the vendor says (a price, or 2.10 24mo 128) and see at once whether to accept, "
         "decline or counter, the highest price worth paying, and what a rival's bid does to all the others. Below: how "
@@ -57,6 +58,11 @@ class DeskScreen(BaseScreen):
         Binding("v", "vendor", "Vendor", id="quote.vendor", tooltip="Show the vendor its own quotes alone"),
     ]
     BUSY = frozenset({"say", "settle", "annotate", "vendor"})
+    WHY: ClassVar[Mapping[str, str]] = {
+        "settle": "the quote under the cursor is settled already, or open; o reopens one that is settled",
+        "annotate": "there is no quote under the cursor",
+        "vendor": "there is no quote under the cursor",
+    }
 
     def __init__(self) -> None:
         super().__init__()

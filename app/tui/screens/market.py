@@ -46,6 +46,7 @@ class MarketScreen(BaseScreen):
     """Allocated cost on one side, the options for the GPU under the cursor on the other."""
 
     NAME = "market"
+    QUOTES = True
     CSS_PATH = "market.tcss"
     ABOUT = (
         "What runs and what it costs, and next to it what can be bought for the same GPU: on demand, spot at its "

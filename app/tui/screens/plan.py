@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from app.tui.state import Desk
     from app.tui.widgets.month_chart import View
     from optimizer.plan import Plan
+    from optimizer.tariffs import Tariff
 
 PLAN, CURVE, CALENDAR = 1, 2, 3
 CALENDARS = Semaphore(1)
@@ -41,6 +42,7 @@ class PlanScreen(BaseScreen):
     """Purchases with their reasons, the mix that they make, and how they run out."""
 
     NAME = "plan"
+    QUOTES = True
     ABOUT = (
         "What to buy, what is owned already, what carries the demand, and how sure the plan is. The curve shows the "
         "GPUs in use in every hour planned, the busiest first, by what serves them; or money by month: cost as it is "
@@ -122,6 +124,11 @@ class PlanScreen(BaseScreen):
         plan.describe(captions.of_plan(self.desk.plan, self.desk.currency))
         curve.describe(plan_words.of_curve(self._shown, self._ahead, self._view))
         calendar.describe(self._problem or plan_words.of_calendar(self._ahead))
+
+    def tariff(self) -> Tariff | None:
+        """Return what is bought under the cursor, where it is a quote."""
+        purchase = self.query_one(Purchases).purchase if self.current == PLAN else None
+        return purchase.tariff if purchase is not None and purchase.tariff.status == "quote" else None
 
     def detail(self) -> Text | None:
         """Tell a purchase and why it is in the plan, what the curve comes to, or a commitment and when it ends."""

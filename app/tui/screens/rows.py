@@ -120,5 +120,5 @@ class RowsScreen(Screen[None]):
 
     def action_help(self) -> None:
         """Show the keys, and how a filter is written."""
-        about, keys, _ = help_parts(ABOUT, self.active_bindings.values())
+        about, keys, _ = help_parts(ABOUT, self.active_bindings.values(), lambda _: "there is no row")
         self.app.push_screen(TextScreen(self._heading, about, keys, FILTERS))

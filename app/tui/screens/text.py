@@ -15,7 +15,7 @@ from textual.widgets import Static
 from app.tui.words import name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from rich.console import RenderableType
     from textual.app import ComposeResult
@@ -58,10 +58,10 @@ class TextScreen(ModalScreen[None]):
             yield Static(Group(*self._parts))
 
 
-def help_parts(about: str, active: Iterable[ActiveBinding]) -> tuple[RenderableType, ...]:
-    """Write what the screen is for, the keys that work on it, and what its words mean."""
+def help_parts(about: str, active: Iterable[ActiveBinding], why: Callable[[str], str]) -> tuple[RenderableType, ...]:
+    """Write what the screen is for, its keys, why some of them do nothing now, and what its words mean."""
     keys = [
-        (_key(binding), f"{tooltip or binding.description}{'' if enabled else ' (not possible now)'}")
+        (_key(binding), f"{tooltip or binding.description}{'' if enabled else f' (not now: {why(binding.action)})'}")
         for _, binding, enabled, tooltip in active
         if binding.id and not binding.system
     ]

@@ -17,14 +17,12 @@ from app.tui import words
 from app.tui.app import TrancheApp
 from app.tui.risks import (
     EXAMPLE,
-    FACTORS,
     Errand,
     Past,
     backtest_of,
     futures_in,
     idle_of,
     planned,
-    quantities_of,
     sensitivity,
 )
 from app.tui.widgets.backtests import Backtests
@@ -34,6 +32,7 @@ from app.tui.widgets.stranded import Stranded
 from optimizer.backtest import Backtest
 from optimizer.errors import AbandonedError
 from optimizer.gates import cost_of_keeping
+from optimizer.sensitivity import FACTORS, quantities_of
 from optimizer.stated import stated_of
 from tests.app.conftest import DEMAND
 from tests.app.tui.conftest import NOW
