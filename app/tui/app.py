@@ -27,7 +27,7 @@ from app.tui.screens.opening import OpeningScreen
 from app.tui.state import Desk
 from app.tui.watching import changed
 from app.tui.words import name
-from app.tui.work import Reading, explained, keeper_of, opened, read_again, saved, solve
+from app.tui.work import Present, Reading, explained, keeper_of, opened, read_again, saved, solve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 FIRST = "opening"
+NOW = partial(datetime.now, UTC)
 LOOK = 3.0  # seconds between two looks at the files behind the session
 EVERY = 30.0  # seconds between two looks at what runs now
 
@@ -54,7 +55,7 @@ EVERY = 30.0  # seconds between two looks at what runs now
 class TrancheApp(App[None]):
     """Holds the desk; the newest edit is the one that is solved.
 
-    live: what runs now, None until it is known. typed: the commands typed so far.
+    live: what runs now, None until it is known. clock: says what time it is. typed: the commands typed so far.
     """
 
     TITLE = "tranche"
@@ -76,11 +77,19 @@ class TrancheApp(App[None]):
     desk: reactive[Desk] = reactive(Desk())
     live: reactive[Live | None] = reactive(None)
 
-    def __init__(self, request: Request, opening: Opening | None = None, *, sources: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        request: Request,
+        opening: Opening | None = None,
+        *,
+        sources: tuple[str, ...] = (),
+        clock: Callable[[], datetime] = NOW,
+    ) -> None:
         super().__init__()
         self._request = request
         self._opening = opening
-        self._sources = sources
+        self._present = Present(sources, clock)
+        self.clock = clock
         self._feed: Refreshing | None = None
         self._refreshing: Worker[Live] | None = None
         self._keeper: Keeper | None = None
@@ -105,7 +114,7 @@ class TrancheApp(App[None]):
 
     def _load(self) -> None:
         """Load the screens, and read the files beside them."""
-        self._begin(lambda: opened(self._request, self._opening, self._sources))
+        self._begin(lambda: opened(self._request, self._opening, self._present))
         self.switch_mode(modes.OPENING)
 
     def _begin(self, work: Callable[[], T]) -> None:
@@ -160,7 +169,7 @@ class TrancheApp(App[None]):
             return "the files are still being read"
         history = self.desk.history
         self.desk = replace(self.desk, stage="reading again", problem="", note="")
-        self._begin(lambda: read_again(self._request, history, self._sources))
+        self._begin(lambda: read_again(self._request, history, self._present))
         return ""
 
     def _go(self, history: History) -> None:
@@ -193,7 +202,7 @@ class TrancheApp(App[None]):
         if self.desk.history is None:
             return "the files are still being read"
         try:
-            history = self.desk.history.edited(line, datetime.now(UTC).replace(microsecond=0))
+            history = self.desk.history.edited(line, self.clock().replace(microsecond=0))
         except UsageError as error:
             return explained(error)
         self.desk = replace(self.desk, note="")
@@ -233,7 +242,7 @@ class TrancheApp(App[None]):
     def _open_another(self, session: str | None, sessions: Sessions) -> None:
         self.desk = replace(self.desk, stage="reading", problem="", note="")
         opening = partial(keeper_of, name=session, sessions=sessions)
-        self._begin(lambda: opened(self._request, opening, self._sources))
+        self._begin(lambda: opened(self._request, opening, self._present))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Say which actions are possible now; the others stay on screen, dimmed, or are gone where a guest looks on."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from app.tui import words
 from app.tui.market import gpus_in
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
+
+    import polars as pl
 
     from app.negotiation import Step
     from app.tui.state import Desk
@@ -89,11 +93,30 @@ def quotes_of(desk: Desk) -> list[Quote]:
     ]
 
 
-def rows_of(step: Step) -> list[dict[str, Any]]:
-    """Return the rows of all quotes of a step."""
+def rows_of(step: Step) -> Sequence[dict[str, Any]]:
+    """Return the rows of all quotes of a step, by their names."""
+    return _rows_of(_Same(step.session.inputs.offers))
+
+
+class _Same:
+    """A frame as a key: the same only if it is the one object."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self.frame = frame
+
+    def __hash__(self) -> int:
+        return id(self.frame)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.frame is self.frame
+
+
+@lru_cache(maxsize=256)
+def _rows_of(offers: _Same) -> Sequence[dict[str, Any]]:
+    """Pick them out once: the screen asks again with every key, while polars may be busy with a plan."""
     import polars as pl
 
-    return step.session.inputs.offers.filter(pl.col("status") != "list").sort("offer_id").to_dicts()
+    return tuple(offers.frame.filter(pl.col("status") != "list").sort("offer_id").to_dicts())
 
 
 def price_of(row: dict[str, Any]) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from app.diagnostics import UsageError
 from app.negotiation import Solved
@@ -33,6 +33,13 @@ OURS = ("app", "optimizer", "providers")
 
 Opening = Callable[["Request"], "tuple[Request, Keeper]"]
 """Says what keeps a session, and what to ask for instead where the session says it."""
+
+
+class Present(NamedTuple):
+    """Where it is asked what runs now: addresses of live sources, and a clock."""
+
+    sources: tuple[str, ...]
+    clock: Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,24 +70,24 @@ def keeper_of(request: Request, name: str | None, sessions: Sessions | None = No
     return keeping.keeper_of(request, name, sessions)
 
 
-def opened(request: Request, opening: Opening | None, sources: tuple[str, ...] = ()) -> Reading:
+def opened(request: Request, opening: Opening | None, present: Present) -> Reading:
     """Open a session, where one is to be kept, and read what it asks for."""
     if opening is None:
-        return _read(request, None, sources)
+        return _read(request, None, present)
     asked, keeper = opening(request)
-    found = _read(asked, keeper.kept, sources)
+    found = _read(asked, keeper.kept, present)
     screen = keeper.kept.screen if keeper.kept else ""
     return replace(found, keeper=keeper, note=keeper.greeting, screen=screen)
 
 
-def read_again(request: Request, history: History, sources: tuple[str, ...] = ()) -> Reading:
+def read_again(request: Request, history: History, present: Present) -> Reading:
     """Read the files again, and make the same edits again."""
     from app.sessions import file_of
 
-    return replace(_read(request, file_of("again", request, history, is_open=False), sources), note="read again")
+    return replace(_read(request, file_of("again", request, history, is_open=False), present), note="read again")
 
 
-def _read(request: Request, kept: SessionFile | None, sources: tuple[str, ...]) -> Reading:
+def _read(request: Request, kept: SessionFile | None, present: Present) -> Reading:
     """Read the files that were asked for, and make the edits of a session again."""
     from app.live.choosing import feed_of
     from app.saving import rules_of
@@ -98,7 +105,7 @@ def _read(request: Request, kept: SessionFile | None, sources: tuple[str, ...]) 
         tariffs=tariffs_in(session.inputs),
         rules=rules_of(request.config),
         stamps=stamps(session, request),
-        feed=feed_of(session, request, sources=sources, clock=lambda: datetime.now(UTC)),
+        feed=feed_of(session, request, sources=present.sources, clock=present.clock),
         found=(*lost, *(changes_since(session, kept) if kept else ())),
     )
 

@@ -90,4 +90,4 @@ async def report(rows: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(report(int(sys.argv[1]) if len(sys.argv) > 1 else ROWS)), indent=1), flush=True)
+    print(json.dumps(asyncio.run(report(int(sys.argv[1]) if len(sys.argv) > 1 else ROWS))), flush=True)

@@ -66,6 +66,7 @@ class DeskScreen(BaseScreen):
 
     def __init__(self) -> None:
         super().__init__()
+        self._quotes: list[Quote] = []
         self._curves: dict[str, tuple[Step, ...]] = {}
         self._plan: Plan | None = None
         self._asked: Worker[tuple[str, tuple[Step, ...]]] | None = None
@@ -80,7 +81,8 @@ class DeskScreen(BaseScreen):
         """Draw every quote, and what belongs to the one under the cursor."""
         if desk.plan is not self._plan:
             self._plan, self._curves = desk.plan, {}
-        self.query_one(Quotes).show(quotes_of(desk), desk.currency)
+        self._quotes = quotes_of(desk)
+        self.query_one(Quotes).show(self._quotes, desk.currency)
         self._draw_quote()
 
     def _draw_quote(self) -> None:
@@ -116,7 +118,7 @@ class DeskScreen(BaseScreen):
         """Say how many quotes there are, and whose curve and history are shown."""
         quotes, curve, said = self.query(Pane)
         name = captions.of_quote(self.quote)
-        quotes.describe(captions.of_quotes(quotes_of(self.desk), self.desk.currency))
+        quotes.describe(captions.of_quotes(self._quotes, self.desk.currency))
         curve.describe(name)
         said.describe(name)
 
@@ -177,5 +179,5 @@ class DeskScreen(BaseScreen):
         from app.tui.screens.vendor import VendorScreen
 
         if self.quote is not None:
-            theirs = [quote for quote in quotes_of(self.desk) if quote.provider == self.quote.provider]
+            theirs = [quote for quote in self._quotes if quote.provider == self.quote.provider]
             self.app.push_screen(VendorScreen(self.quote.provider, theirs, self.desk))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 from threading import Semaphore
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
@@ -25,7 +24,7 @@ from app.tui.widgets.table import FittedTable
 from app.tui.work import explained
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from textual.binding import BindingType
 
@@ -73,7 +72,6 @@ class NowScreen(BaseScreen):
     def __init__(self) -> None:
         self._been: list[Place] = []
         super().__init__()
-        self.clock: Callable[[], datetime] = partial(datetime.now, UTC)
         self._view = View()
         self._landing: Place | None = None
         self._shown: Burning | None = None
@@ -156,7 +154,7 @@ class NowScreen(BaseScreen):
 
     def _paint_ages(self) -> None:
         if self._shown is not None:
-            live, now, ink = self._shown.live, self.clock(), Ink.of(self.app.theme_variables)
+            live, now, ink = self._shown.live, self.tranche.clock(), Ink.of(self.app.theme_variables)
             self.query_one(Rate).show(self._shown, self.desk.currency, now)
             self.query_one("#how", Static).update(
                 Text(burn_words.how(live, now), style=burn_words.how_style(live, ink))
@@ -199,7 +197,7 @@ class NowScreen(BaseScreen):
             budget = self.query_one(Budgets).budget
             return burn_words.of_budget(budget, burning, currency) if budget else None
         source = self.query_one(Sources).source
-        return burn_words.of_source(source, self.clock(), Ink.of(self.app.theme_variables)) if source else None
+        return burn_words.of_source(source, self.tranche.clock(), Ink.of(self.app.theme_variables)) if source else None
 
     @property
     def _moving(self) -> bool:
