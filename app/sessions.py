@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +19,7 @@ import platformdirs
 from app import settings
 from app.diagnostics import UsageError
 from app.negotiation import History, Step
+from app.replacing import replace_at_once
 from app.session import Request, load
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ FORMAT = "1.0"
 LAST = "last"
 """The session that nobody has named."""
 NAME = re.compile(r"[\w][\w .-]{0,59}")
-PRIVATE = 0o700
+PRIVATE, PRIVATE_FILE = 0o700, 0o600
 PATHS = ("usage", "offers", "commitments")
 WORDS = {"workspace", "bundled"}
 """Books that are no files."""
@@ -97,17 +96,7 @@ class Sessions:
         path = self._path(file.name)
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
-            handle, scratch = tempfile.mkstemp(dir=self.folder, prefix=".session-")
-            try:
-                with os.fdopen(handle, "wb") as target:
-                    target.write(encoded(file))
-                    target.flush()
-                    os.fsync(target.fileno())
-                Path(scratch).replace(path)
-            except BaseException:
-                with suppress(OSError):
-                    Path(scratch).unlink()
-                raise
+            replace_at_once(path, encoded(file), mode=PRIVATE_FILE)
         except OSError as error:
             raise UsageError(f"session {file.name!r} cannot be saved ({error.strerror}); check {self.folder}") from None
 

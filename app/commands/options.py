@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from app.diagnostics import UsageError, Voice
+from app.replacing import replace_at_once
 from app.session import Request
 
 if TYPE_CHECKING:
@@ -242,16 +241,7 @@ def write_out(out: str, content: bytes, voice: Voice) -> None:
     """
     path = Path(out)
     try:
-        handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            Path(scratch).chmod(0o666 & ~_umask())
-            Path(scratch).replace(path)
-        except BaseException:
-            with suppress(OSError):
-                Path(scratch).unlink()
-            raise
+        replace_at_once(path, content, mode=0o666 & ~_umask())
     except OSError as error:
         raise UsageError(f"--out {path.name}: cannot be written ({error.strerror}); check the directory") from None
     voice.say("note", f"wrote {path.name}")
