@@ -44,6 +44,7 @@ REASONS = {
     "redo": "no edit was taken back",
 }
 """Why an action of every screen is not possible, where it is not."""
+ROOMY = 110  # cells from which on the keys stand further apart
 TICK = 1.0  # seconds between two counts of how long a plan takes
 
 
@@ -86,6 +87,9 @@ class BaseScreen(Screen[None]):
         super().__init__()
         self.current = 1
         self._lines = (TermsInput(), SaveInput(), CommandInput(), FilterInput())
+        self._said: str | None = None
+        self._telling = False
+        self._panes: list[Pane] = []
         self._began = monotonic()
         self._drawn: Desk | None = None
 
@@ -109,7 +113,7 @@ class BaseScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out the headline, the panes and the lines below them."""
-        panes = list(self.panes())
+        self._panes = panes = list(self.panes())
         yield Headline(id="headline")
         yield ModeBar(self.NAME)
         yield PaneBar(len(panes))
@@ -171,12 +175,17 @@ class BaseScreen(Screen[None]):
     def tell(self) -> None:
         """Say what the panes show, and the row under the cursor in full."""
         self.describe()
-        self.query_one(PaneBar).show(list(self.query(Pane)), self.current)
-        self.query_one("#detail", Static).update(self.detail() or Text())
+        self.query_one(PaneBar).show(self._panes, self.current)
+        self.query_one("#detail", Static).update(self.detail() or Text(), layout=False)
 
     def on_resize(self) -> None:
-        """Fit the headline to another width."""
-        self.call_after_refresh(lambda: self.query_one(Headline).show(self.desk, self._status()))
+        """Fit the headline and the keys to another width."""
+        self.query_one(Footer).compact = self.size.width < ROOMY
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        self.query_one(Headline).show(self.desk, self._status())
+        self.tell()
 
     def count_seconds(self) -> None:
         """Show how long the work on a plan has taken."""
@@ -189,14 +198,14 @@ class BaseScreen(Screen[None]):
     def _say(self, desk: Desk) -> None:
         line, text = self.query_one("#message", Static), captions.message(desk)
         line.set_class(bool(desk.problem) and not desk.note, "-wrong")
-        line.display = bool(text)
-        line.update(Text(text))
+        if text != self._said:
+            self._said, line.display = text, bool(text)
+            line.update(Text(text))
 
     @on(FittedTable.Pointed)
     def follow(self) -> None:
         """Tell the row under the cursor in full."""
-        self.tell()
-        self.refresh_bindings()
+        self._tell_soon()
 
     @on(PaneName.Chosen)
     def choose_pane(self, event: PaneName.Chosen) -> None:
@@ -260,7 +269,7 @@ class BaseScreen(Screen[None]):
     def action_pane(self, number: int) -> None:
         """Go to a pane."""
         self.current = number
-        for pane in self.query(Pane):
+        for pane in self._panes:
             pane.set_class(pane.number == number, "-current")
             if pane.number == number:
                 self.set_focus(pane.target)
@@ -270,17 +279,17 @@ class BaseScreen(Screen[None]):
     @property
     def pane(self) -> Pane:
         """The pane we are in."""
-        return list(self.query(Pane))[self.current - 1]
+        return self._panes[self.current - 1]
 
     def action_next_pane(self, step: int) -> None:
         """Go to the next pane, or the one before."""
-        self.action_pane((self.current - 1 + step) % len(self.query(Pane)) + 1)
+        self.action_pane((self.current - 1 + step) % len(self._panes) + 1)
 
     def action_jump(self) -> None:
         """Put a letter on every pane and every screen's name, and go where one is typed."""
         from app.tui.screens.jump import JumpScreen
 
-        places = [*(pane for pane in self.query(Pane) if pane.display and pane.region), *self.query(ModeName)]
+        places = [*(pane for pane in self._panes if pane.display and pane.region), *self.query(ModeName)]
         self.app.push_screen(JumpScreen(places), self._jump_to)
 
     def _jump_to(self, place: Widget | None) -> None:
@@ -330,7 +339,18 @@ class BaseScreen(Screen[None]):
     @on(FittedTable.Arranged)
     def say_arranged(self) -> None:
         """Say how many rows are shown."""
+        self._tell_soon()
+
+    def _tell_soon(self) -> None:
+        """Tell once, however many tables move at a time."""
+        if not self._telling:
+            self._telling = True
+            self.call_after_refresh(self._tell_now)
+
+    def _tell_now(self) -> None:
+        self._telling = False
         self.tell()
+        self.refresh_bindings()
 
     @on(SaveInput.Entered)
     def save(self, event: SaveInput.Entered) -> None:

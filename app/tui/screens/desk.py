@@ -55,7 +55,7 @@ class DeskScreen(BaseScreen):
         Binding("d", "settle('decline')", "Decline", id="quote.decline", tooltip="Turn the quote down"),
         Binding("o", "settle('reopen')", "Reopen", id="quote.reopen", tooltip="Negotiate on", show=False),
         Binding("t", "annotate", "Note", id="quote.note", tooltip="Write a note on the quote", show=False),
-        Binding("v", "vendor", "Vendor", id="quote.vendor", tooltip="Show the vendor its own quotes alone"),
+        Binding("v", "vendor", "Vendor", id="quote.vendor", tooltip="Show the vendor its own quotes alone", show=False),
     ]
     BUSY = frozenset({"say", "settle", "annotate", "vendor"})
     WHY: ClassVar[Mapping[str, str]] = {
@@ -116,7 +116,7 @@ class DeskScreen(BaseScreen):
 
     def describe(self) -> None:
         """Say how many quotes there are, and whose curve and history are shown."""
-        quotes, curve, said = self.query(Pane)
+        quotes, curve, said = self._panes
         name = captions.of_quote(self.quote)
         quotes.describe(captions.of_quotes(self._quotes, self.desk.currency))
         curve.describe(name)

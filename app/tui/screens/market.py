@@ -100,7 +100,7 @@ class MarketScreen(BaseScreen):
 
     def describe(self) -> None:
         """Say what costs are, whose market it is, and whose prices are drawn."""
-        pools, market, history = self.query(Pane)
+        pools, market, history = self._panes
         costs, table = self.query_one(Costs), self.query_one(Market)
         pools.describe(captions.of_costs(self.desk.allocation, costs))
         market.describe(captions.of_market(self._gpu_model, table, all_quotes=self._all_quotes))

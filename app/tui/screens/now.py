@@ -169,7 +169,7 @@ class NowScreen(BaseScreen):
 
     def describe(self) -> None:
         """Say where we are, which month the budgets are of, and how new the figures are."""
-        burn, budgets, sources = self.query(Pane)
+        burn, budgets, sources = self._panes
         burning = self._shown
         burn.describe(self._where())
         budgets.describe(burn_words.of_budgets(burning) if burning else "")

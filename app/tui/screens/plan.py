@@ -120,7 +120,7 @@ class PlanScreen(BaseScreen):
 
     def describe(self) -> None:
         """Say how much there is to buy, what the curve shows, and what ends next."""
-        plan, curve, calendar = self.query(Pane)
+        plan, curve, calendar = self._panes
         plan.describe(captions.of_plan(self.desk.plan, self.desk.currency))
         curve.describe(plan_words.of_curve(self._shown, self._ahead, self._view))
         calendar.describe(self._problem or plan_words.of_calendar(self._ahead))

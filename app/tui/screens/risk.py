@@ -152,7 +152,7 @@ class RiskScreen(BaseScreen):
 
     def describe(self) -> None:
         """Say what the panes show, and what is being worked out."""
-        scenarios, frontier, stranded, past = self.query(Pane)
+        scenarios, frontier, stranded, past = self._panes
         plan, currency = self.desk.plan, self.desk.currency
         scenarios.describe("" if self._awaits_scenarios else risk_words.of_scenarios(plan))
         frontier.describe("" if self._awaits_scenarios else risk_words.of_frontier(plan, tried=bool(self._tried)))

@@ -186,7 +186,7 @@ class TeamsScreen(BaseScreen):
 
     def describe(self) -> None:
         """Say what time the accounts are of, that they add up, and what is wasted and untagged."""
-        panes, books, accounts = list(self.query(Pane)), self._books, self.accounts
+        panes, books, accounts = self._panes, self._books, self.accounts
         if books is None or accounts is None:
             panes[0].describe(self._trouble or self._waiting())
             return

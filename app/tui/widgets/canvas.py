@@ -21,6 +21,8 @@ from app.tui.glyphs import chosen
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from textual.geometry import Region
+
 LEAST_WIDTH, LEAST_HEIGHT = 20, 4
 MOST, LEAST = 1e300, 1e-300  # what is drawn of a number: beyond these, sums and ratios of floats come apart
 LONGEST_LABEL = 9
@@ -267,6 +269,7 @@ class Chart(Widget):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  Textual's name for it
         super().__init__(id=id)
         self._drawn: tuple[object, list[Line]] | None = None
+        self._plain = Style.null()
 
     def lines(self, width: int, height: int) -> list[Line]:
         """Return what is drawn at a size."""
@@ -282,13 +285,18 @@ class Chart(Widget):
         self._drawn = None
         self.refresh()
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draw lines: the background of all of them is looked up once."""
+        self._plain = self.rich_style
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """Draw one line; all are worked out once for a size and a set of signs."""
         width, height = self.size
         asked = (width, height, chosen(), self.textured)
         if self._drawn is None or self._drawn[0] != asked:
             self._drawn = asked, self.lines(width, height)
-        drawn, plain = self._drawn[1], self.rich_style
+        drawn, plain = self._drawn[1], self._plain
         segments = [Segment(text, self._style(style)) for text, style in drawn[y]] if y < len(drawn) else []
         return Strip(Segment.apply_style(segments, plain)).adjust_cell_length(width, plain)
 

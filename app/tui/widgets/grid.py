@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from textual.binding import BindingType
+    from textual.geometry import Region
 
     from app.tui.widgets.columns import Column, Order, Row
 
@@ -71,6 +72,7 @@ class Grid(ScrollView, can_focus=True):
         self._given: Sequence[Row] = ()
         self._rows: Sequence[Row] = ()
         self._widths: dict[int, int] = {}
+        self._plain, self._room = Style.null(), 0
         self._order: Order | None = None
         self._marks: dict[str, None] = {}
 
@@ -138,9 +140,14 @@ class Grid(ScrollView, can_focus=True):
             top = max(min(self.scroll_offset.y, self.cursor), self.cursor - page + 1)
             self.scroll_to(y=top, animate=False, force=True)
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draw lines: what is the same for all of them is looked up once."""
+        self._plain, self._room = self.rich_style, self.scrollable_content_region.width
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """Draw one line: the header stays, the rows move."""
-        width, plain = self.scrollable_content_region.width, self.rich_style
+        width, plain = self._room, self._plain
         index = self._row_at(y)
         if y < HEADER:
             part = self.get_component_rich_style("table--unit" if y else "table--title")

@@ -48,7 +48,7 @@ class Headline(Static):
         room = max(self.size.width, 20)
         figures = _figures(desk)
         labels, values = _aligned(figures, room)
-        self.update(Text("\n").join([_first_line(desk, status, room), labels, values]))
+        self.update(Text("\n").join([_first_line(desk, status, room), labels, values]), layout=False)
 
 
 def _first_line(desk: Desk, status: str, room: int) -> Text:

@@ -21,6 +21,7 @@ class Pane(Vertical):
         self.number = number
         self.heading = title
         self.about = ""
+        self._described = False
         self._content = content
 
     @property
@@ -36,8 +37,9 @@ class Pane(Vertical):
 
     def describe(self, about: str) -> None:
         """Say beside the title what is shown."""
-        self.about = about
-        self.query_one(".pane-title", Static).update(self.caption)
+        if about != self.about or not self._described:
+            self.about, self._described = about, True
+            self.query_one(".pane-title", Static).update(self.caption, layout=False)
 
 
 class PaneName(Static):
@@ -66,7 +68,9 @@ class PaneBar(Horizontal):
         super().__init__(*(PaneName(number + 1) for number in range(panes)), id="bar")
 
     def show(self, panes: list[Pane], current: int) -> None:
-        """Name the panes."""
+        """Name the panes, where the bar is seen."""
+        if not self.display:
+            return
         for name, pane in zip(self.query(PaneName), panes, strict=True):
             chosen = pane.number == current
             name.set_class(chosen, "-current")

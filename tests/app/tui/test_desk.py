@@ -86,8 +86,10 @@ async def test_a_negotiation_ends_with_the_bytes_of_the_command(
     assert tranche("plan", "--session", "nego", "--out", "again.json", "-q").code == 0
     assert content("again.json") == saved
     session = load(hands.asks())
-    for line in (*lines, "counter a 2.10 24mo 64", "counter b 1.95"):
-        session = session.after(line)
+    kept = Sessions().read("nego")
+    assert [edit.line for edit in kept.edits] == [*lines, "counter a 2.10 24mo 64", "counter b 1.95"]
+    for edit in kept.edits:
+        session = session.after(edit.line, edit.typed)
     assert encode(document(session, session.plan(), created=hands.asks().now)) == saved
 
 
