@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     K = TypeVar("K")
 
-AT_ONCE_SAID = ("start", "end", "now", "demo", "config")
+AT_ONCE_SAID = ("start", "end", "now", "demo", "config", "edits")
 """Options that have a cause of their own, or none."""
 
 

@@ -11,6 +11,7 @@ from app.diagnostics import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     import polars as pl
 
@@ -71,18 +72,25 @@ def _named(rest: str, verb: str) -> tuple[str, str]:
     raise UsageError(f"{verb} {rest!r} has a quotation mark that is not closed; write {FORMS[verb]}")
 
 
-def applied(session: Session, edit: Edit) -> Session:
-    """Return the session after an edit.
+def applied(session: Session, edit: Edit, typed: datetime | None = None) -> Session:
+    """Return the session after an edit, which was typed at some time.
 
     Raises:
         UsageError, QuoteError, LimitError: it names no quote of the session, or says what cannot be.
     """
+    from app.received import turn_of
     from providers.tables import Diagnostic
 
     after = _VERBS[edit.verb](session, edit)
     hint = "it stands in no file; a session keeps it, or change the file to plan with it again"
-    typed = Diagnostic(level="note", code="typed-edit", message=f"typed: {edit}", hint=hint)
-    return replace(after, edits=(*session.edits, edit), diagnostics=(*session.diagnostics, typed))
+    note = Diagnostic(level="note", code="typed-edit", message=f"typed: {edit}", hint=hint)
+    turn = turn_of(edit, typed, session.inputs.offers, after.inputs.offers)
+    return replace(
+        after,
+        edits=(*session.edits, edit),
+        turns=(*session.turns, turn),
+        diagnostics=(*session.diagnostics, note),
+    )
 
 
 def _counter(session: Session, edit: Edit) -> Session:

@@ -65,7 +65,7 @@ class History:
         Raises:
             UsageError: the edit cannot be read, or not be made.
         """
-        session = self.now.session.after(line)
+        session = self.now.session.after(line, typed)
         step = Step(session=session, edit=session.edits[-1], typed=typed)
         return History((*self.steps[: self.at + 1], step), self.at + 1)
 

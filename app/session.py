@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
     from app.edits import Edit
+    from app.received import Turn
     from optimizer.backtest import Backtest
     from optimizer.curve import Step
     from optimizer.plan import Plan, QuoteValue
+    from optimizer.sensitivity import Differing
     from optimizer.stated import Inputs
     from optimizer.staying import Staying
     from optimizer.walkaway import Flip
@@ -69,7 +71,8 @@ class Session:
 
     horizon: as it was asked for. config, scenarios: the settings and the file of futures, None where there is none.
     demo: whether the usage is the bundled one. currency: of every amount. outlook: what is asked of the time to come,
-    as text; empty where nothing is. edits: what was changed since the files were read, oldest first.
+    as text; empty where nothing is. edits: what was changed since the files were read, oldest first. turns: the same,
+    with what each made of the quote that it names.
     """
 
     inputs: Inputs
@@ -84,10 +87,11 @@ class Session:
     outlook: Mapping[str, str] = field(default_factory=dict)
     scenarios: Origin | None = None
     edits: tuple[Edit, ...] = ()
+    turns: tuple[Turn, ...] = field(default=(), compare=False, repr=False)
     solver: Solver = field(default_factory=Solver, compare=False, repr=False)
 
-    def after(self, line: str) -> Session:
-        """Return the session after one more edit, such as `counter my-quote 2.10 24mo 128`.
+    def after(self, line: str, typed: datetime | None = None) -> Session:
+        """Return the session after one more edit, such as `counter my-quote 2.10 24mo 128`, and when it was typed.
 
         Raises:
             UsageError: the line is no edit, names no quote, or says what cannot be.
@@ -97,7 +101,7 @@ class Session:
         from providers.quotes import QuoteError
 
         try:
-            return applied(self, read(line))
+            return applied(self, read(line), typed)
         except (QuoteError, LimitError) as error:
             raise UsageError(str(error)) from None
 
@@ -174,6 +178,16 @@ class Session:
             return self.solver.moving(self.inputs, most=most, last_hour=last_hour)
         except InputError as error:
             raise UsageError(str(error)) from None
+
+    def sensitivity(self, plan: Plan) -> tuple[Differing, ...]:
+        """Keep what the plan buys while the demand comes out lower or higher.
+
+        Raises:
+            UsageError: there are scenarios, which say themselves what the demand may be.
+        """
+        if self.inputs.scenarios:
+            raise UsageError("--sensitivity: the scenarios say already what the demand may be; give one of the two")
+        return self.solver.sensitivity(self.inputs, plan)
 
     def vendors(self, plan: Plan) -> dict[str, float | None]:
         """Find what each vendor that quotes is worth: what the plan would cost more without any of its offers."""

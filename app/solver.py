@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from optimizer.backtest import Backtest
     from optimizer.curve import Step
     from optimizer.plan import Plan, QuoteValue
+    from optimizer.sensitivity import Differing
     from optimizer.solve import Memory
     from optimizer.stated import Inputs
     from optimizer.staying import Staying
@@ -94,6 +95,14 @@ class Solver:
 
         with self._lock, hushed():
             return backtest(inputs, train=train)
+
+    def sensitivity(self, inputs: Inputs, plan: Plan) -> tuple[Differing, ...]:
+        """Keep what the plan buys while the demand comes out lower or higher; it remembers nothing of it."""
+        from optimizer.sensitivity import sensitivity
+        from optimizer.solve import Memory
+
+        with self._lock, hushed():
+            return sensitivity(inputs, plan, Memory() if self._gap is None else Memory(gap=self._gap))
 
     def _known(self) -> Memory:
         from optimizer.solve import Memory

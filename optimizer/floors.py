@@ -33,7 +33,7 @@ class SpendTerms:
 
     usd: over its whole term, or else usd_per_hour: over each hour of it. term_hours: None for as long as the plan.
     discount: off list prices, or off its own price where it is prepaid. models: the GPU models that count, empty for
-    all. optional: whether the plan decides.
+    all. optional: whether the plan decides. owned: whether it is no offer any more.
     """
 
     offer_id: str
@@ -48,6 +48,7 @@ class SpendTerms:
     end: datetime | None
     status: str
     optional: bool
+    owned: bool = False
 
     @property
     def changes(self) -> list[datetime]:
@@ -121,6 +122,7 @@ def _terms(row: Mapping[str, Any]) -> SpendTerms:
         end=end,
         status=row["status"],
         optional=not owned and row["status"] != "accepted",
+        owned=owned,
     )
 
 

@@ -90,7 +90,8 @@ def cost_of_keeping(stated: Stated, quantities: Mapping[str, float]) -> float | 
         quantities: of each offer that counts as bought, its GPUs, or dollars an hour where it is sold in dollars.
     """
     problem = stated.problem
-    decided = np.array([quantities.get(tariff.offer_id, 0.0) for tariff in stated.tariffs])
+    # GPUs above what is bought are paid as they are used: they are no purchase.
+    decided = np.array([np.nan if tariff.beyond else quantities.get(tariff.offer_id, 0.0) for tariff in stated.tariffs])
     pinned = np.where(problem.held & np.isnan(problem.pinned), decided, problem.pinned)
     try:
         return solve(replace(problem, pinned=pinned)).cost

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from app.reports.planfile import Approval, PlanFile
     from app.session import Session
     from optimizer.compare import Comparison
+    from optimizer.plan import Plan
 
     Compared = tuple[PlanFile, Comparison, Approval]
 
@@ -28,10 +29,19 @@ if TYPE_CHECKING:
 @options.input_options
 @options.format_option(*options.FORMATS)
 @click.option("--out", metavar="FILE", help="Also write the plan here: .json is the plan file; .csv, .md and .txt too.")
+@click.option("--sensitivity", is_flag=True, help="Also keep what is bought at 10 and 20 % more and less demand.")
 @gate_options.gate_options
 @options.voice_options
 @click.pass_context
-def command(context: click.Context, /, *, form: str, out: str | None, **given: Any) -> ExitCode:  # noqa: ANN401 - click's own
+def command(
+    context: click.Context,
+    /,
+    *,
+    form: str,
+    out: str | None,
+    sensitivity: bool,
+    **given: Any,  # noqa: ANN401 - click's own
+) -> ExitCode:
     """Plan what to buy for the GPU-hours in USAGE, CSV or Parquet files; with none, for the demo.
 
     Gates, here or in [gates] and [budgets] of tranche.toml, are judged once the plan is written: where one fails, the
@@ -42,7 +52,8 @@ def command(context: click.Context, /, *, form: str, out: str | None, **given: A
     limits, asked = gate_options.taken_from(given)
     rules = saving.rules_of(given["config"], limits, warn_only=asked["warn_only"])
     against = _against(asked["against"])
-    session, _, file = planned(voice, given, form)
+    session, plan, file = planned(voice, given, form)
+    file = _at_other_demand(session, plan, file, voice) if sensitivity else file
     file, compared = _judged(rules, session, file, against, voice)
     text = options.rendered(file, form, width=options.terminal_width())
     if out is not None and out_form is not None:
@@ -55,6 +66,16 @@ def command(context: click.Context, /, *, form: str, out: str | None, **given: A
         return ExitCode.GATE_FAILED
     differs = compared is not None and compared[1].differs
     return ExitCode.DIFFERS if asked["detailed_exitcode"] and differs else ExitCode.DONE
+
+
+def _at_other_demand(session: Session, plan: Plan, file: PlanFile, voice: Voice) -> PlanFile:
+    """Return the plan with what it comes to where the demand is another."""
+    import msgspec
+
+    from app.reports.document import differing
+
+    with voice.waiting("trying other demand"):
+        return msgspec.structs.replace(file, sensitivity=differing(session.sensitivity(plan)))
 
 
 def _against(path: str | None) -> tuple[PlanFile, Approval] | None:

@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from app.reports.finance import purchase_break_even_months
-from app.reports.outline import sentence, term
+from app.reports.outline import in_force, sentence, term
 from app.reports.paper import Cell, Chapter, Column
+from app.reports.record_chapters import demand_chapter, negotiation_chapters
 from app.reports.risk_chapters import risk_chapters
 
 if TYPE_CHECKING:
@@ -54,8 +55,10 @@ def chapters_of(plan: PlanFile, finance: Finance, *, walk_away: bool) -> Iterabl
     yield _concentration(finance)
     yield _alternatives(plan)
     yield _falls(plan)
+    yield demand_chapter(plan)
     yield from risk_chapters(plan)
     yield _offers(plan, walk_away=walk_away)
+    yield from negotiation_chapters(plan, walk_away=walk_away)
     yield _load(plan)
     yield _workloads(plan)
     yield _inputs(plan)
@@ -114,7 +117,7 @@ def _as_it_goes(plan: PlanFile) -> Chapter:
 def _spends(plan: PlanFile) -> Chapter:
     rows = [
         (
-            *(one.offer_id, one.provider, "prepaid" if one.prepaid else "least spend", "yes" if one.taken else "no"),
+            *(one.offer_id, one.provider, "prepaid" if one.prepaid else "least spend", in_force(one)),
             *(Decimal(one.usd), one.discount, Decimal(one.spent), Decimal(one.shortfall), Decimal(one.given_back)),
             Decimal(one.cost),
         )

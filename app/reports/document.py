@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.reports import planfile as doc
+from app.reports.negotiated import offers_received, turns_of
 from app.reports.planfile import PlanFile, decimal, decode, encode, number, read, schema
+from app.reports.times import written
 from app.version import version
+from providers.tables import HOURS_PER_MONTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,10 +20,11 @@ if TYPE_CHECKING:
     from optimizer.evidence import Load
     from optimizer.policy import LimitValue
     from optimizer.risk import Risk
+    from optimizer.sensitivity import Differing
     from optimizer.spending import Spending
     from providers.tables import Diagnostic
 
-__all__ = ["PlanFile", "decode", "document", "encode", "read", "schema"]
+__all__ = ["PlanFile", "decode", "differing", "document", "encode", "read", "schema"]
 
 
 def document(session: Session, plan: optimal.Plan, *, created: datetime) -> PlanFile:
@@ -30,7 +34,7 @@ def document(session: Session, plan: optimal.Plan, *, created: datetime) -> Plan
     return PlanFile(
         format_version=doc.FORMAT_VERSION,
         tool=doc.Tool(name="tranche", version=version()),
-        created=_time(created),
+        created=written(created),
         currency=session.currency,
         inputs=_inputs(session, plan),
         summary=_summary(plan.summary),
@@ -42,7 +46,7 @@ def document(session: Session, plan: optimal.Plan, *, created: datetime) -> Plan
         diagnostics=[_found(diagnostic) for diagnostic in found],
         load=_load(plan.load),
         limits=[_limit(found) for found in plan.limits],
-        spends=[_spend(spending) for spending in plan.floors],
+        spends=[_spend(spending, plan.summary.hours) for spending in plan.floors],
         risk=None if plan.risk is None else _risk(plan.risk),
     )
 
@@ -66,15 +70,17 @@ def _inputs(session: Session, plan: optimal.Plan) -> doc.Inputs:
         limits=session.inputs.limits.described(),
         options=doc.Options(
             horizon=session.horizon,
-            start=_time(plan.horizon.start),
-            end=_time(plan.horizon.end),
-            now=_time(session.inputs.now),
+            start=written(plan.horizon.start),
+            end=written(plan.horizon.end),
+            now=written(session.inputs.now),
             demo=session.demo,
             config=None if config is None else doc.ConfigFile(path=config.path, sha256=config.sha256),
             outlook=dict(session.outlook),
             scenarios=None if scenarios is None else doc.ConfigFile(path=scenarios.path, sha256=scenarios.sha256),
             edits=[str(edit) for edit in session.edits],
         ),
+        offers_received=offers_received(session),
+        turns=turns_of(session),
     )
 
 
@@ -116,8 +122,8 @@ def _purchase(bought: optimal.Purchase, walk_away: float | None) -> doc.Purchase
         purchase_option=tariff.purchase_option,
         gpus=_quantity(bought.gpus),
         lots=number(bought.lots, decimals=6),
-        start=None if tariff.start is None else _time(tariff.start),
-        end=None if tariff.end is None else _time(tariff.end),
+        start=None if tariff.start is None else written(tariff.start),
+        end=None if tariff.end is None else written(tariff.end),
         term_months=tariff.term_months,
         holding_usd_per_gpu_hour=_money(_holding(bought)),
         usd_per_hour=decimal(bought.usd_per_hour),
@@ -154,8 +160,9 @@ def _limit(found: LimitValue) -> doc.LimitValue:
     return doc.LimitValue(name=found.name, at=at, most=most, step=step, saving=_money(found.saving))
 
 
-def _spend(spending: Spending) -> doc.Spend:
+def _spend(spending: Spending, hours: float) -> doc.Spend:
     terms = spending.floor.terms
+    term_hours = hours if terms.term_hours is None else terms.term_hours
     return doc.Spend(
         offer_id=terms.offer_id,
         provider=terms.provider,
@@ -169,7 +176,23 @@ def _spend(spending: Spending) -> doc.Spend:
         cost=_money(spending.cost),
         worth=decimal(spending.worth),
         largest_usd=decimal(spending.largest_usd),
+        contract_usd=_money(terms.usd_per_hour * term_hours if terms.usd is None else terms.usd),
+        start=None if terms.start is None else written(terms.start),
+        end=None if terms.end is None else written(terms.end),
+        term_months=number(None if terms.term_hours is None else terms.term_hours / HOURS_PER_MONTH, decimals=6),
+        status="owned" if terms.owned else terms.status,
+        gpu_models=sorted(terms.models),
     )
+
+
+def differing(found: Iterable[Differing]) -> list[doc.Differing]:
+    """Return what a plan comes to at other demand, as the plan file says it."""
+    return [
+        doc.Differing(
+            demand=_quantity(one.factor), kept=decimal(one.kept), best=decimal(one.best), stranded=decimal(one.stranded)
+        )
+        for one in found
+    ]
 
 
 def _risk(risk: Risk) -> doc.Risk:
@@ -250,7 +273,3 @@ def _money(amount: float) -> str:
 
 def _quantity(value: float) -> float:
     return number(value, decimals=6) or 0.0
-
-
-def _time(time: datetime) -> str:
-    return f"{time:%Y-%m-%dT%H:%M:%SZ}"

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 from app.reports import gates
 from app.reports.outline import (
+    DEMAND_TITLES,
     LIMIT_TITLES,
     OUTCOME_TITLES,
     QUOTE_TITLES,
+    RECEIVED_TITLES,
     SPEND_TITLES,
+    TURN_TITLES,
+    demand_cells,
     demo_label,
     figures,
     frontier_cells,
@@ -20,11 +24,14 @@ from app.reports.outline import (
     outcome_cells,
     price,
     quote_cells,
+    received_cells,
     result,
     risk_figures,
     sentence,
     spend_cells,
     term,
+    turn_cells,
+    turns_in,
 )
 from app.reports.text import count, money, percent, plain
 
@@ -48,9 +55,11 @@ def render(plan: PlanFile) -> str:
         _bought("Buy", plan.purchases, plan.currency) or "**Buy nothing**: no offer on the table makes it cheaper.",
         _bought("Owned already", plan.commitments, plan.currency),
         quotes(plan),
+        _negotiation(plan),
         _rows("Limits", LIMIT_TITLES, [limit_cells(one, plan.currency) for one in plan.limits]),
         _rows("Commitments to spend", SPEND_TITLES, [spend_cells(one, plan.currency) for one in plan.spends]),
         _risk(plan),
+        _rows("If demand differs", DEMAND_TITLES, [demand_cells(one, plan.currency) for one in plan.sensitivity]),
         _mix(plan),
         _found(plan),
         _inputs(plan),
@@ -68,6 +77,15 @@ def quotes(plan: PlanFile, *, proofs: Sequence[str] = ()) -> str:
         rows.append([_code(offer), _code(gpu), *map(escaped, numbers), escaped(because), *proof])
     titles = (*QUOTE_TITLES, "Because", *(["Proof"] if proofs else []))
     return f"**Quotes, and the highest price worth paying**\n\n{_table(titles, rows)}" if rows else ""
+
+
+def _negotiation(plan: PlanFile) -> str:
+    """Return the quotes of a plan that was negotiated, and each edit."""
+    turns = turns_in(plan)
+    offers = [received_cells(quote, plan.currency) for quote in plan.inputs.offers_received] if turns else []
+    edits = [turn_cells(step, turn) for step, turn in enumerate(turns, start=1)]
+    blocks = (_rows("Negotiation", RECEIVED_TITLES, offers), _rows("Edits", TURN_TITLES, edits))
+    return "\n\n".join(block for block in blocks if block)
 
 
 def _bought(title: str, purchases: Sequence[Purchase], currency: str) -> str:

@@ -12,13 +12,14 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
+from app.reports.focus import new_spends
 from app.reports.outline import MONTH_HOURS, term
-from app.reports.text import count, money, plain, rate
+from app.reports.text import count, money, percent, plain, rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from app.reports.planfile import PlanFile, Purchase
+    from app.reports.planfile import PlanFile, Purchase, Spend
 
 TERMS = {12.0: ("12-month", "TWELVE_MONTH", "P1Y"), 36.0: ("36-month", "THIRTY_SIX_MONTH", "P3Y")}
 YEAR_SECONDS = 31_536_000
@@ -27,7 +28,7 @@ MOST_WEEKS, MOST_MACHINES, MOST_ORDERS = 26, 64, 100
 
 
 def render(plan: PlanFile) -> str:
-    """Return one order a purchase."""
+    """Return one order a purchase, and one a commitment to spend that the plan adds."""
     lines = [
         "# Dry text: what would buy this plan. Nothing here was run; read it, look up what stands in CAPITALS.",
         "",
@@ -36,7 +37,10 @@ def render(plan: PlanFile) -> str:
         lines += _head(number, bought, plan.currency)
         lines += [f"    {line}" for line in _order(bought, plan.currency)]
         lines.append("")
-    if not plan.purchases:
+    spends = new_spends(plan)
+    for number, spend in enumerate(spends, start=len(plan.purchases) + 1):
+        lines += _spend_order(number, spend, plan.currency)
+    if not plan.purchases and not spends:
         lines.append("# The plan buys nothing.")
     return "\n".join(lines).rstrip() + "\n"
 
@@ -168,6 +172,26 @@ def _letter(bought: Purchase, currency: str) -> Iterable[str]:
     yield plain(f"Contract value {money(bought.total_commitment, currency)}, of which "
                 f"{money(bought.upfront, currency)} is paid upfront.")  # fmt: skip
     yield "This is no order until it is signed."
+
+
+def _spend_order(number: int, spend: Spend, currency: str) -> list[str]:
+    """Write the letter that signs a commitment to spend: no vendor sells one by a command."""
+    usd = money(spend.contract_usd, currency)
+    months = "no term said" if spend.term_months is None else f"{count(spend.term_months)} mo"
+    begins = "on signature" if spend.start is None else spend.start[:10]
+    models = f" on {', '.join(spend.gpu_models)}" if spend.gpu_models else ""
+    what = f"we buy {usd} of usage in advance" if spend.prepaid else f"we commit to spend {usd} at the least"
+    off = "its own price" if spend.prepaid else "list prices"
+    accepted = " It was accepted already." if spend.status == "accepted" else ""
+    kind = "prepaid usage" if spend.prepaid else "least spend"
+    return [
+        f"# {number}. {plain(spend.offer_id)}",
+        f"# {plain(f'{spend.provider} {kind}, {usd}, {months}; what the other orders spend there counts towards it')}",
+        f"    {plain(f'To {spend.provider}: {what}{models}, under your offer {spend.offer_id}.{accepted}')}",
+        f"    Term {months}, beginning {plain(begins)}; {percent(spend.discount)} off {off}.",
+        "    This is no order until it is signed.",
+        "",
+    ]
 
 
 def _price_said(bought: Purchase, currency: str) -> str:

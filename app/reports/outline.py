@@ -6,14 +6,30 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
-from app.reports.planfile import decimal
+from app.reports.planfile import Turn, decimal
 from app.reports.text import count, money, percent, rate
 
 if TYPE_CHECKING:
-    from app.reports.planfile import Found, LimitValue, Outcome, PlanFile, Point, Purchase, Quote, Risk, Service, Spend
+    from app.reports.planfile import (
+        Differing,
+        Found,
+        LimitValue,
+        Outcome,
+        PlanFile,
+        Point,
+        Purchase,
+        Quote,
+        Received,
+        Risk,
+        Service,
+        Spend,
+    )
 
 MONTH_HOURS = 730
 SPEND_TITLES = ("Commitment to spend", "Least spend", "Discount", "Spent", "Short", "In force", "Worth", "Up to")
+DEMAND_TITLES = ("Demand", "With what is bought", "Best plan", "Dearer by", "Stranded")
+RECEIVED_TITLES = ("Offer", "Vendor", "GPUs", "Term", "First price", "Last price", "Status")
+TURN_TITLES = ("Step", "Typed", "Edit")
 OUTCOME_TITLES = ("Scenario", "Probability", "Cost", "Stranded", "Regret")
 LIMIT_TITLES = ("Limit", "At most", "In the plan", "So much more", "Would save")
 QUOTE_TITLES = ("Offer", "GPU", "GPUs", "Quoted", "Walk-away", "Next GPU", "Verdict", "Headroom")
@@ -114,10 +130,50 @@ def spend_cells(spend: Spend, currency: str) -> list[str]:
         percent(spend.discount),
         money(spend.spent, currency) if spend.taken else "-",
         money(spend.shortfall, currency) if spend.taken else "-",
-        "yes" if spend.taken else "no",
+        in_force(spend),
         money(spend.worth, currency),
         money(spend.largest_usd, currency),
     ]
+
+
+def in_force(spend: Spend) -> str:
+    """Say whether a commitment to spend binds, and why where the plan has no choice."""
+    if not spend.taken:
+        return "no"
+    return spend.status if spend.status in {"owned", "accepted"} else "yes"
+
+
+def turns_in(plan: PlanFile) -> list[Turn]:
+    """Return the edits of a plan, oldest first; of files that keep only their lines, with nothing but these."""
+    lines = plan.inputs.options.edits
+    plain = [Turn(line=line, typed=None, offer_id=None, usd_per_gpu_hour=None, status=None) for line in lines]
+    return plan.inputs.turns or plain
+
+
+def turn_cells(step: int, turn: Turn) -> list[str]:
+    """Return one edit under `TURN_TITLES`."""
+    return [str(step), (turn.typed or "")[:16].replace("T", " "), turn.line]
+
+
+def received_cells(quote: Received, currency: str) -> list[str]:
+    """Return one quote under `RECEIVED_TITLES`; a commitment to spend has dollars where others have GPUs."""
+    return [
+        quote.offer_id,
+        quote.provider,
+        count(quote.gpus) if quote.spend_usd is None else money(quote.spend_usd, currency),
+        "open" if quote.term_months is None else f"{count(quote.term_months)} mo",
+        rate(quote.first_usd_per_gpu_hour, currency),
+        rate(quote.last_usd_per_gpu_hour, currency),
+        quote.status,
+    ]
+
+
+def demand_cells(one: Differing, currency: str) -> list[str]:
+    """Return what the plan comes to at one other demand under `DEMAND_TITLES`."""
+    known = one.kept is not None and one.best is not None
+    dearer = str(Decimal(one.kept or 0) - Decimal(one.best or 0)) if known else None
+    amounts = (one.kept, one.best, dearer, one.stranded)
+    return [percent(round(one.demand - 1, 9) + 0.0), *(money(amount, currency) for amount in amounts)]
 
 
 def risk_figures(risk: Risk, currency: str) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The plan file: the stable form of a plan, `format_version` 1.2.
+"""The plan file: the stable form of a plan, `format_version` 1.3.
 
 Money and rates are decimal strings with two to six decimals, shares are numbers between 0 and 1 with at most nine,
 times are UTC, and null is unknown. The same plan gives the same bytes. A later minor version only adds; another major
@@ -87,14 +87,47 @@ class Options(Record, frozen=True):
     edits: list[str] = []
 
 
+class Turn(Record, frozen=True):
+    """One edit, and what it made of the quote that it names: price and status are null where it names none."""
+
+    line: str
+    typed: Time | None
+    offer_id: str | None
+    usd_per_gpu_hour: Money | None
+    status: str | None
+
+
+class Received(Record, frozen=True):
+    """A quote as it was first and as it stands; prices are those of a GPU-hour that is held and used.
+
+    gpus: null where it names no one number of them. rounds: how many terms it has had. spend_usd, discount: of a
+    commitment to spend, which has no price.
+    """
+
+    offer_id: str
+    provider: str
+    gpu_model: str
+    purchase_option: str
+    gpus: float | None
+    term_months: float | None
+    first_usd_per_gpu_hour: Money | None
+    last_usd_per_gpu_hour: Money | None
+    spend_usd: Money | None
+    discount: Share | None
+    status: str
+    rounds: int
+
+
 class Inputs(Record, frozen=True):
-    """Everything the plan follows from."""
+    """Everything the plan follows from; turns: the edits of the options, in their order; both of them since 1.3."""
 
     usage: list[UsageFile]
     offers: list[OffersFile]
     commitments: list[CommitmentsFile]
     limits: dict[str, str]
     options: Options
+    offers_received: list[Received] = []
+    turns: list[Turn] = []
 
 
 class Solver(Record, frozen=True):
@@ -209,7 +242,9 @@ class Spend(Record, frozen=True):
     """A commitment to spend, in the hours planned: `optimizer.spending.Spending`; since 1.2.
 
     discount: off list prices, or off the price of what is prepaid. cost: what falls short of it, less what is given
-    back. largest_usd: the largest least spend worth signing, over its whole term.
+    back. largest_usd: the largest least spend worth signing, over its whole term. contract_usd: to spend over its whole
+    term. status: owned, or where its negotiation stands. gpu_models: those that count, empty for all. The last six are
+    since 1.3; start, end and term_months are null where nobody said, and status in an older file.
     """
 
     offer_id: str
@@ -224,6 +259,12 @@ class Spend(Record, frozen=True):
     cost: Money
     worth: Money | None
     largest_usd: Money | None
+    contract_usd: Money | None = None
+    start: Time | None = None
+    end: Time | None = None
+    term_months: float | None = None
+    status: str | None = None
+    gpu_models: list[str] = []
 
 
 class Outcome(Record, frozen=True):
@@ -261,6 +302,19 @@ class Risk(Record, frozen=True):
     stranded_cvar: Money
     outcomes: list[Outcome]
     frontier: list[Point]
+
+
+class Differing(Record, frozen=True):
+    """The plan at another demand: `optimizer.sensitivity.Differing`; since 1.3.
+
+    demand: of the one planned. kept: with what the plan buys; best: of the best plan for that demand. Null where what
+    is bought leaves no way to serve it.
+    """
+
+    demand: Share
+    kept: Money | None
+    best: Money | None
+    stranded: Money | None
 
 
 class LimitValue(Record, frozen=True):
@@ -312,6 +366,7 @@ class PlanFile(Record, frozen=True):
     approval: Approval = Approval()
     limits: list[LimitValue] = []
     risk: Risk | None = None
+    sensitivity: list[Differing] = []
 
 
 class _Version(msgspec.Struct):

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 from app.reports import gates
 from app.reports.outline import (
+    DEMAND_TITLES,
     LIMIT_TITLES,
     OUTCOME_TITLES,
     QUOTE_TITLES,
+    RECEIVED_TITLES,
     SPEND_TITLES,
+    TURN_TITLES,
+    demand_cells,
     demo_label,
     figures,
     frontier_cells,
@@ -20,12 +24,15 @@ from app.reports.outline import (
     outcome_cells,
     price,
     quote_cells,
+    received_cells,
     result,
     risk_figures,
     sentence,
     span,
     spend_cells,
     term,
+    turn_cells,
+    turns_in,
 )
 from app.reports.text import columns, count, money, percent, plain
 
@@ -43,18 +50,20 @@ MIX = ("Provider", "Option", "GPU", "GPU-hours", "Cost")
 
 def render(plan: PlanFile, *, width: int = 100) -> str:
     """Return the report; lines keep to the width where names can be cut to it, numbers are never cut."""
-    label = demo_label(plan)
+    label, currency = demo_label(plan), plan.currency
     blocks = [
         _wrapped(label, width, indent="") if label else [],
         [f"GPU plan: {result(plan)}", _when(plan)],
         _figures(figures(plan)),
-        _bought("Buy", plan.purchases, plan.currency, width) or ["Buy nothing: no offer on the table makes it cheaper"],
-        _bought("Owned already", plan.commitments, plan.currency, width),
+        _bought("Buy", plan.purchases, currency, width) or ["Buy nothing: no offer on the table makes it cheaper"],
+        _bought("Owned already", plan.commitments, currency, width),
         quotes(plan, width),
-        _table("Limits", LIMIT_TITLES, [limit_cells(one, plan.currency) for one in plan.limits], width),
-        _table("Commitments to spend", SPEND_TITLES, [spend_cells(one, plan.currency) for one in plan.spends], width),
+        *_negotiation(plan, width),
+        _table("Limits", LIMIT_TITLES, [limit_cells(one, currency) for one in plan.limits], width),
+        _table("Commitments to spend", SPEND_TITLES, [spend_cells(one, currency) for one in plan.spends], width),
         _mix(plan, width),
         *_risk(plan, width),
+        _table("If demand differs", DEMAND_TITLES, [demand_cells(one, currency) for one in plan.sensitivity], width),
         _table("Gates", gates.TITLES, gates.cells(plan), width),
         _found(plan, width),
     ]
@@ -68,6 +77,16 @@ def quotes(plan: PlanFile, width: int, *, proofs: Sequence[str] = ()) -> list[st
     for reasons, proof in zip(because, proofs, strict=bool(proofs)):
         reasons.append(f"proof: {proof}")
     return _explained("Quotes, and the highest price worth paying", QUOTE_TITLES, rows, because, width)
+
+
+def _negotiation(plan: PlanFile, width: int) -> list[list[str]]:
+    """Return a block on the quotes of a plan that was negotiated, and one on each edit."""
+    turns = turns_in(plan)
+    if not turns:
+        return []
+    offers = [received_cells(quote, plan.currency) for quote in plan.inputs.offers_received]
+    edits = [turn_cells(step, turn) for step, turn in enumerate(turns, start=1)]
+    return [_table("Negotiation", RECEIVED_TITLES, offers, width), _table("Edits", TURN_TITLES, edits, width)]
 
 
 def _when(plan: PlanFile) -> str:

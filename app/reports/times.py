@@ -14,6 +14,11 @@ LATEST = datetime(2400, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
+def written(time: datetime) -> str:
+    """Write a time as the plan file does, in UTC."""
+    return f"{time.astimezone(UTC) if time.tzinfo else time:%Y-%m-%dT%H:%M:%SZ}"
+
+
 def begin_of(plan: PlanFile) -> datetime:
     """Return when a plan begins."""
     return time_of(plan.inputs.options.start)

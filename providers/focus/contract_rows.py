@@ -7,7 +7,7 @@ from typing import Literal
 
 import polars as pl
 
-from providers.tables import COMMITMENTS, InputError
+from providers.tables import COMMITMENTS, SPEND, InputError
 
 COLUMNS_1_3 = (
     "BillingCurrency", "ContractCommitmentCategory", "ContractCommitmentCost", "ContractCommitmentDescription",
@@ -31,6 +31,7 @@ _TYPES = {
     "contract": "Capacity Contract",
     "flex": "Flexible Capacity Contract",
     "spend_floor": "Minimum Spend",
+    "prepaid": "Prepaid Usage",
 }
 _NUMBERS = ("Cost", "Quantity", "Percentage")
 _SAID = ("commitment_id", "start", "end", "gpus", "usd_per_hour", "holding_usd_per_gpu_hour", "currency")
@@ -86,13 +87,16 @@ def _row(commitment: Mapping[str, object]) -> dict[str, object]:
 
 def _size(commitment: Mapping[str, object], hours: float) -> dict[str, object]:
     """Return category, quantity, unit and cost over the whole period."""
-    gpus, price, spend = (commitment[name] for name in ("gpus", "holding_usd_per_gpu_hour", "usd_per_hour"))
+    gpus, price, hourly = (commitment[name] for name in ("gpus", "holding_usd_per_gpu_hour", "usd_per_hour"))
+    spend = commitment["spend_usd"]
     if isinstance(gpus, float) and isinstance(price, float):
         sold = {"Category": "Usage", "Quantity": gpus * hours, "Unit": "GPU-Hours", "Cost": gpus * hours * price}
     elif isinstance(spend, float):
-        sold = {"Category": "Spend", "Quantity": None, "Unit": None, "Cost": spend * hours}
+        sold = {"Category": "Spend", "Quantity": None, "Unit": None, "Cost": spend}
+    elif isinstance(hourly, float):
+        sold = {"Category": "Spend", "Quantity": None, "Unit": None, "Cost": hourly * hours}
     else:
-        raise _unwritable(commitment, "neither GPUs with a price nor a spend", "give gpus, or usd_per_hour")
+        raise _unwritable(commitment, "neither GPUs with a price nor a spend", "give gpus, usd_per_hour or spend_usd")
     return {f"ContractCommitment{name}": value for name, value in sold.items()}
 
 
@@ -101,15 +105,16 @@ def _terms_of_1_4(commitment: Mapping[str, object], size: Mapping[str, object]) 
     spend, upfront = size["ContractCommitmentCategory"] == "Spend", float(str(commitment["upfront_share"] or 0.0))
     scope = {"Dimension": "x_GpuModel", "Operator": "In", "Values": [commitment["gpu_model"]]}
     applies = {"IsGlobalScope": True} if spend else {"InclusionOperator": "And", "Inclusions": [scope]}
-    months = commitment["term_months"]
+    months, over_term = commitment["term_months"], commitment["purchase_option"] in SPEND
     terms = {
         "Applicability": json.dumps(applies),
-        "BenefitCategory": "Monetary Pool" if spend else "Availability",
+        "BenefitCategory": _benefit(commitment, spend=spend),
+        "DiscountPercentage": commitment["discount_share"] if over_term else None,
         "DurationType": f"{months:g} Months" if months else None,
-        "FulfillmentInterval": "Hourly",
+        "FulfillmentInterval": "Total Term" if over_term else "Hourly",
         "LifecycleStatus": "Active",
         "Model": "Continuous",
-        "OfferCategory": "Negotiated" if commitment["purchase_option"] == "contract" else "Public",
+        "OfferCategory": "Negotiated" if commitment["purchase_option"] in ("contract", *SPEND) else "Public",
         "PaymentInterval": "One-Time" if upfront == 1 else "Monthly",
         "PaymentModel": {0.0: "No Upfront", 1.0: "All Upfront"}.get(upfront, "Partial Upfront"),
         "PaymentUpfrontPercentage": upfront,
@@ -121,6 +126,12 @@ def _terms_of_1_4(commitment: Mapping[str, object], size: Mapping[str, object]) 
         "PricingCurrency": commitment["currency"],
         "PricingCurrencyContractCommitmentCost": size["ContractCommitmentCost"],
     }
+
+
+def _benefit(commitment: Mapping[str, object], *, spend: bool) -> str:
+    if commitment["purchase_option"] == "spend_floor":
+        return "Discount"
+    return "Monetary Pool" if spend else "Availability"
 
 
 def _period(commitment: Mapping[str, object]) -> tuple[datetime, datetime]:

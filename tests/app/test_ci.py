@@ -7,9 +7,12 @@ import signal
 import subprocess
 import sys
 import tomllib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Event, Thread
 
 import jsonschema
+import polars as pl
 import pytest
 import yaml
 
@@ -382,32 +385,59 @@ def test_exit_code_1_is_a_bug(tranche, given, monkeypatch):
     assert "this is a bug of tranche" in ran.err
 
 
-def test_exit_code_7_is_a_bill_that_does_not_add_up(tranche, tmp_path, monkeypatch):
+def test_exit_code_7_is_a_bill_that_does_not_add_up(tranche, tmp_path):
+    """A report whose row of the reservation's fee is filtered out, while its hours stand in it at their cost."""
     assert tranche("demo", "--out", str(tmp_path / "bills")).code == 0
-    bills = str(tmp_path / "bills" / "focus")
-    assert tranche("usage", bills).code == 0
-    monkeypatch.setattr("app.accounts.with_interruptible", lambda usage: usage.head(usage.height // 2))
-    ran = tranche("usage", bills)
+    latest = max((tmp_path / "bills" / "aws").rglob("*.parquet"))
+    rows = pl.read_parquet(latest)
+    kind, whole, part = pl.col("line_item_line_item_type"), tmp_path / "whole.parquet", tmp_path / "part.parquet"
+    rows.write_parquet(whole)
+    rows.filter(kind != "RIFee").write_parquet(part)
+    assert tranche("usage", str(whole)).code == 0
+    ran = tranche("usage", str(part))
     assert ran.code == 7
-    assert "of the bill is not in the table" in ran.err
+    reserved = rows.filter(kind == "DiscountedUsage")["reservation_effective_cost"].sum()
+    assert f"-${reserved:,.2f} of the bill is not in the table" in ran.err
+
+
+class Interrupting(BaseHTTPRequestHandler):
+    """A server that interrupts whoever asks it, and answers nothing until they are gone."""
+
+    asking: subprocess.Popen[str]
+    started = Event()
+
+    def do_GET(self):
+        assert self.started.wait(60)
+        self.asking.send_signal(signal.SIGINT)
+        self.asking.wait(60)
+
+    def log_message(self, *_):
+        pass
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
-def test_exit_code_130_is_an_interrupt(files, given):
+def test_exit_code_130_is_an_interrupt(files):
+    """The signal comes while the program waits for a live source: it has begun its work, and not ended it."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Interrupting)
+    Thread(target=server.serve_forever, daemon=True).start()
+    source = f"opencost+http://127.0.0.1:{server.server_port}"
+    # A shell that starts a job in the background has it ignore interrupts, which children inherit.
     code = (
-        "import sys, os, signal, app.session; from app.cli import main\n"
-        "app.session.load = lambda _: os.kill(os.getpid(), signal.SIGINT)\n"
+        "import signal, sys; from app.cli import main\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "sys.exit(main(sys.argv[1:]))"
     )
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", code, "plan", *given]
-    # A shell that starts a job in the background has it ignore interrupts, which children inherit.
-    ran = subprocess.run(
-        command,
-        capture_output=True,
-        check=False,
-        env=env,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    asking = subprocess.Popen(
+        [sys.executable, "-c", code, "usage", source, "--now", "2026-11-21"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1"},
     )
-    assert (ran.returncode, ran.stdout) == (130, b"")
-    assert ran.stderr.strip() == b"tranche: error: interrupted"
+    Interrupting.asking = asking
+    Interrupting.started.set()
+    out, err = asking.communicate(timeout=120)
+    server.shutdown()
+    server.server_close()
+    assert (asking.returncode, out) == (130, "")
+    assert err.strip() == "tranche: error: interrupted"

@@ -9,6 +9,7 @@ import pytest
 
 GPU = "H100-SXM-80GB"
 NOW = "2026-11-21T00:00:00Z"
+GOLDEN = Path(__file__).parent / "golden"
 
 
 @pytest.fixture
@@ -44,6 +45,24 @@ def test_a_plan_does_not_differ_from_itself(tranche, planned):
     ran = tranche("diff", plan, plan, "--detailed-exitcode")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith("GPU plan: $1,552.00, as before: nothing differs\n")
+
+
+@pytest.mark.parametrize(("form", "ending"), [("table", "txt"), ("md", "md"), ("json", "json")])
+def test_golden_differences(tranche, monkeypatch, form, ending):
+    """More demand, a lower counter-offer, a commitment to spend and a limit, between two plans that were written."""
+    monkeypatch.setenv("COLUMNS", "100")
+    old, new = (str(GOLDEN / f"negotiated-{age}.json") for age in ("old", "new"))
+    ran = tranche("diff", old, new, "--format", form)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == (GOLDEN / f"diff.{ending}").read_text()
+
+
+def test_the_golden_difference_adds_up():
+    found = json.loads((GOLDEN / "diff.json").read_text())
+    old, new = (json.loads((GOLDEN / f"negotiated-{age}.json").read_text())["summary"] for age in ("old", "new"))
+    assert sum(parts(found).values()) == Decimal(found["difference"]) == Decimal(new["cost"]) - Decimal(old["cost"])
+    assert parts(found)["demand"] == Decimal(old["cost"]) / 4
+    assert parts(found)["price"] == Decimal("0.25") * -525600 + Decimal("0.20") * -109500
 
 
 def test_more_demand_alone(tranche, planned, files):

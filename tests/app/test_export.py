@@ -28,6 +28,7 @@ from optimizer.evidence import STEPS, load_of
 from optimizer.plan import plan_of
 from optimizer.solve import InfeasibleError, Memory
 from optimizer.stated import solved, stated_of
+from providers.tables import SPEND
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "optimizer"))
 from instances import NOW, Case, cases, offer, series
@@ -122,7 +123,8 @@ def totals_in(plan):
     cells = {row[0].value: f"B{row[0].row}" for row in book["Summary"].iter_rows(min_row=4)}
     found["xlsx"] = {key: _valued(book, cells[name]) if name in cells else None for key, name in TOTALS.items()}
     rows = csv.DictReader(io.StringIO(said(plan, "focus").decode()))
-    found["focus"] = {"total_commitment": sum(Decimal(row["ContractCommitmentCost"]) for row in rows)}
+    bought = (row["ContractCommitmentCost"] for row in rows if row.get("x_PurchaseOption") not in SPEND)
+    found["focus"] = {"total_commitment": sum(map(Decimal, bought), Decimal(0))}
     return found
 
 

@@ -72,7 +72,7 @@ def test_the_document_has_the_keys_of_the_design_in_order(tranche, given):
     plan = tranche("plan", *given, "--format", "json").json
     assert list(plan) == [
         "format_version", "tool", "created", "currency", "inputs", "summary", "purchases", "commitments", "mix",
-        "walk_away", "gates", "diagnostics", "load", "spends", "approval", "limits", "risk",
+        "walk_away", "gates", "diagnostics", "load", "spends", "approval", "limits", "risk", "sensitivity",
     ]  # fmt: skip
     assert plan["format_version"] == "1.3"
     assert plan["created"] == "2026-11-21T00:00:00Z"
