@@ -68,7 +68,8 @@ class WorkloadTable(msgspec.Struct, forbid_unknown_fields=True):
 
     data_at: the provider where its data is, else where it runs today. egress_gb_per_gpu_hour: data that a GPU-hour at
     another provider reads. migration_usd, overlap_hours: what it costs once to move all of it, and how long it runs
-    twice then. quality: what an hour at a provider is worth.
+    twice then. quality: what an hour at a provider is worth. window_hours: interruptible work may wait, and is done
+    within so many hours, the one in which it arrives included.
     """
 
     interruptible: bool | None = None
@@ -81,6 +82,7 @@ class WorkloadTable(msgspec.Struct, forbid_unknown_fields=True):
     migration_usd: AtLeastZero | None = None
     overlap_hours: AtLeastZero | None = None
     quality: dict[str, Quality] = {}
+    window_hours: Annotated[int, msgspec.Meta(ge=1, le=8760)] | None = None
 
 
 class PriceTable(msgspec.Struct, forbid_unknown_fields=True):

@@ -15,8 +15,8 @@ from optimizer.problem import Floats, Problem
 from optimizer.program import CONTINUOUS, Program, program_of
 from optimizer.reasons import gpus
 from optimizer.reduce import Part, parts_of
-from optimizer.solve import run
 from optimizer.tariffs import Tariff
+from optimizer.turns import run
 from providers.tables import Diagnostic
 
 NAMED = 3  # workloads that a message names before it only counts

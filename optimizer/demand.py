@@ -66,6 +66,7 @@ class Demand:
     A slot is an hour of the history (`history_hour[slot]`) in one stretch of the horizon during which the same offers
     and commitments are in force; `begins[slot]` is when that stretch, or in a history that hour, begins. Of a forecast
     a slot is an hour of the horizon, and `history_hour[slot]` the last one of the history at the same time of the week.
+    `history_epoch` counts the hours of the history from 1970.
 
     forecast: the methods that were tried, None where none was asked for. diagnostics: what to know about the forecast
     and the planned changes.
@@ -75,10 +76,20 @@ class Demand:
     gpu_hours: Floats
     weight: Floats
     history_hour: npt.NDArray[np.int64]
+    history_epoch: npt.NDArray[np.int64]
     begins: tuple[datetime, ...]
     horizon: Horizon
     forecast: Forecast | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def follows(self) -> npt.NDArray[np.bool_]:
+        """Whether each slot is the hour right after the one of the slot before."""
+        if self.forecast is None or self.forecast.method == "typical":
+            hours = self.history_epoch[self.history_hour]
+        else:
+            hours = np.array([int(time.timestamp()) // 3600 for time in self.begins], dtype=np.int64)
+        return np.asarray(np.diff(hours, prepend=hours[:1]) == 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +255,7 @@ def _spread(history: History, horizon: Horizon, changes: Iterable[datetime]) -> 
             gpu_hours=history.gpu_hours,
             weight=np.ones(count),
             history_hour=np.arange(count),
+            history_epoch=history.epoch_hours,
             begins=tuple(history.hours.to_list()),
             horizon=horizon,
         )
@@ -256,6 +268,7 @@ def _spread(history: History, horizon: Horizon, changes: Iterable[datetime]) -> 
         gpu_hours=np.tile(history.gpu_hours, len(cuts)),
         weight=np.repeat(np.array(lengths) / count, count),
         history_hour=np.tile(np.arange(count), len(cuts)),
+        history_epoch=history.epoch_hours,
         begins=tuple(cut for cut in cuts for _ in range(count)),
         horizon=horizon,
     )
@@ -289,6 +302,7 @@ def _forecast(history: History, horizon: Horizon, method: str, per_month: float)
         gpu_hours=ahead(method, history.gpu_hours, history.epoch_hours, hours, per_month=per_month),
         weight=weight,
         history_hour=alike(history.epoch_hours, hours),
+        history_epoch=history.epoch_hours,
         begins=tuple(horizon.start + timedelta(hours=index) for index in range(len(hours))),
         horizon=horizon,
     )

@@ -12,7 +12,8 @@ from optimizer.problem import Floats, Ints, Problem, sum_by
 from optimizer.reduce import Part
 
 if TYPE_CHECKING:  # solve takes its own solutions apart to see whether they keep the limits
-    from optimizer.solve import PartSolution, Solution
+    from optimizer.solve import Solution
+    from optimizer.turns import PartSolution
 
 
 DENSE = 1_000_000  # numbers of a table above which most of them are 0 and left out

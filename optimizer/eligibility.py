@@ -1,4 +1,4 @@
-"""Which tariff may serve which stream, how much of it an hour there serves, and what it costs to be away from home."""
+"""Which tariff may serve which stream, how much of it an hour there serves, and what it costs to be there."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,8 @@ def rates_of(demand: Demand, tariffs: Sequence[Tariff]) -> Floats:
 
     Away from home an hour serves 1 + overlap / horizon times less: what moves runs twice for the overlap.
     """
-    kinds = [(tariff.gpu_model, tariff.provider, tariff.region, tariff.spot, tariff.rates) for tariff in tariffs]
+    places = [(tariff.gpu_model, tariff.provider, tariff.region, tariff.spot, tariff.rates) for tariff in tariffs]
+    kinds = [(*place, tariff.room) for place, tariff in zip(places, tariffs, strict=True)]
     first = {kind: index for index, kind in reversed(list(enumerate(kinds)))}  # a price book has few kinds
     place = {kind: column for column, kind in enumerate(first)}
     found = np.array(
@@ -38,6 +39,18 @@ def moving_of(demand: Demand, tariffs: Sequence[Tariff], rates: Floats) -> Float
     leaving = np.array([stream.leaving_usd_per_gpu_hour for stream in streams])
     leaving = leaving + np.divide(once, whole, out=np.zeros_like(once), where=whole > 0)
     return np.asarray(rates * away(streams, tariffs) * leaving[:, None], dtype=float)
+
+
+def stalling_of(demand: Demand, tariffs: Sequence[Tariff], rates: Floats) -> Floats:
+    """Return stalling[w, o]: what a stream's gangs add to the price of spot, as a share of it; 0 for what is no gang.
+
+    On n nodes a gang is interrupted n times as often, and loses n · lost hours where one node loses `lost` of them.
+    """
+    found = np.zeros(rates.shape)
+    for index, stream in enumerate(demand.streams):
+        if stream.gang_gpus:
+            found[index] = [(tariff.nodes_of(stream) - 1.0) * tariff.lost / tariff.overhead for tariff in tariffs]
+    return np.where(rates > 0, found, 0.0)
 
 
 def away(streams: Sequence[Stream], tariffs: Sequence[Tariff]) -> npt.NDArray[np.bool_]:

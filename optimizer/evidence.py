@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from optimizer.problem import Floats
-    from optimizer.solve import PartSolution, Solution
+    from optimizer.solve import Solution
     from optimizer.stated import Stated
+    from optimizer.turns import PartSolution
 
 STEPS = 100
 KINDS = ("committed", "spot", "on_demand")

@@ -16,7 +16,7 @@ from optimizer.errors import InfeasibleError
 from optimizer.evidence import Load, load_of
 from optimizer.policy import LimitValue, limit_values
 from optimizer.problem import Floats
-from optimizer.reasons import break_even, shares_cost, why_buy, why_first, why_price
+from optimizer.reasons import break_even, money, shares_cost, why_buy, why_first, why_price
 from optimizer.replay import Replay, replay
 from optimizer.risk import Risk, neutral, risk_of
 from optimizer.solve import Memory, Solution, solve
@@ -153,6 +153,7 @@ def plans_of(inputs: Inputs, memory: Memory | None = None, *, first: str = "") -
 
     Raises:
         InfeasibleError: with the workloads, hours and limits in conflict.
+        InputError: something that was asked for cannot be planned together.
     """
     memory = Memory() if memory is None else memory
     stated = stated_of(inputs, memory)
@@ -204,8 +205,34 @@ def _unvalued(inputs: Inputs, undecided: Stated, solution: Solution, memory: Mem
         limits=(),
         risk=None,
         load=load_of(stated, solution),
-        diagnostics=(*stated.found, *_unproven(solution), *_dearer(billed)),
+        diagnostics=(*stated.found, *_waits(undecided, solution, memory), *_unproven(solution), *_dearer(billed)),
     )
+
+
+def _waits(stated: Stated, solution: Solution, memory: Memory) -> list[Diagnostic]:
+    """Say how much of the work runs later than it arrives, and what that saves."""
+    problem, waiting = solution.problem, solution.problem.waiting
+    if waiting is None:
+        return []
+    share = waiting.moved(problem.demand, problem.weight) / (problem.demanded or 1.0)
+    if share < DUST:
+        message = "work that may wait runs when it arrives: to move it would save nothing"
+        return [Diagnostic(level="note", code="waiting", message=message)]
+    longest = waiting.longest(problem.demand, problem.weight)
+    hours = "an hour" if longest == 1 else f"{longest} hours"
+    message = f"work that may wait runs in other hours: {share * 100:.2g} % of GPU-hours are moved, by up to {hours}"
+    return [
+        Diagnostic(level="note", code="waiting", message=f"{message}; {_without_waiting(stated, solution, memory)}")
+    ]
+
+
+def _without_waiting(stated: Stated, solution: Solution, memory: Memory) -> str:
+    """Say what the cheapest plan costs if all work runs when it arrives."""
+    try:
+        least = solve(replace(stated.problem, waiting=None), memory).cost
+    except InfeasibleError:
+        return "without it there is no plan"
+    return f"without it the plan costs {money(round(max(least - solution.cost, 0.0), 2))} more"
 
 
 def _unproven(solution: Solution) -> list[Diagnostic]:

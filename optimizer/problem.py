@@ -14,6 +14,7 @@ from optimizer.eligibility import moving_of, rates_of
 from optimizer.floors import Floor, SpendTerms, floors_of
 from optimizer.limits import Limits
 from optimizer.tariffs import Tariff, changes_in
+from optimizer.waiting import Waiting, waiting_of
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -67,6 +68,7 @@ class Problem:
     """W streams, O tariffs and T slots.
 
     demand[w, t]: GPU-hours needed in each of the weight[t] hours of the slot; demanded: their sum over the horizon.
+    waiting: work that may run in other hours than it arrives in, which a plan moves; None where all runs at once.
     rates[w, o]: how much of the stream's demand one GPU-hour of the tariff serves, 0 where it may not.
     stretch[t]: which stretch of time the slot is of. calendar[o, c]: the share of its GPUs that is in force in stretch
         c, 0 or 1 but where it ramps up; hours[o]: their sum over the hours of the horizon.
@@ -112,6 +114,7 @@ class Problem:
     ties: tuple[Tie, ...]
     exclusive: Ints
     limits: Limits
+    waiting: Waiting | None = None
 
     @property
     def coupled(self) -> bool:
@@ -254,6 +257,7 @@ def problem_of(
         ties=_ties(tariffs, demand, rates),
         exclusive=_exclusive(tariffs),
         limits=limits,
+        waiting=waiting_of(demand),
     )
 
 
@@ -284,7 +288,9 @@ def _ties(tariffs: Sequence[Tariff], demand: Demand, rates: Floats) -> tuple[Tie
     most, is there from the least quantity of the parent on.
     """
     place = {tariff.offer_id: index for index, tariff in enumerate(tariffs) if not tariff.rider}
-    peak = float(demand.gpu_hours.sum(axis=0).max(initial=0.0))
+    waiting = waiting_of(demand)
+    most = demand.gpu_hours if waiting is None else waiting.most(demand.weight)
+    peak = float(most.sum(axis=0).max(initial=0.0))
     enough = peak / float(rates[rates > 0].min(initial=1.0)) + 1.0
     ties = []
     for index, tariff in enumerate(tariffs):

@@ -19,8 +19,9 @@ from optimizer.problem import Floats, Ints, sum_by
 from optimizer.reasons import money
 from optimizer.replay_orders import ORDERED, Cover, Use, kind_of, left_on_demand
 from optimizer.replay_places import Book, Place, book_of
-from optimizer.solve import PartSolution, Solution, spends
+from optimizer.solve import Solution, spends
 from optimizer.tariffs import Tariff
+from optimizer.turns import PartSolution
 
 SAME = 1e-9  # of the cost: a difference below which it is the solver's tolerance
 

@@ -116,6 +116,7 @@ def alone(problem: Problem, scenario: int) -> Problem:
         calendar=calendar,
         hours=calendar @ sum_by(stretch, weight, len(columns)),
         outlook=None,
+        waiting=None if problem.waiting is None else problem.waiting.at(mine),
     )
 
 

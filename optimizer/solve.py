@@ -16,54 +16,23 @@ from itertools import combinations
 
 import numpy as np
 import polars as pl
-from scipy.optimize import OptimizeResult, linprog
 
 from optimizer.demand import History
 from optimizer.dispatch import reached, used_by_stretch
-from optimizer.errors import AbandonedError, InfeasibleError, SolverError
-from optimizer.hours import Hours, held_by
+from optimizer.errors import AbandonedError, InfeasibleError
 from optimizer.limits import Limits
-from optimizer.problem import Bools, Floats, Ints, Problem, sum_by
-from optimizer.program import CONTINUOUS, Cut, Program, cuts_alone, grouped, program_of, relaxed, with_cuts
+from optimizer.problem import Floats, Ints, Problem, sum_by
 from optimizer.reduce import Labels, Part, alike, parts_of
 from optimizer.shares import Shares
+from optimizer.shifting import Shift, at_those_hours, hourly, shift
 from optimizer.streams import WorkloadRule
-from optimizer.tail import costs_by_scenario, valued, with_tail
+from optimizer.turns import COARSE, GAP, Learned, PartSolution, nothing_known, solve_part
+from optimizer.waiting import Waiting
 
-GAP = 1e-9  # relative distance of the bounds at which the search ends
 SMALL = 200  # slots up to which the master knows each of them
 GROUPS = 3  # stretches of the load-duration curve that the master knows in each stretch of the horizon
-COARSE = 1e-3  # relative distance of the bounds at which whole lots begin to matter
-TURNS = 400
 REBATES = (0.0, 0.5, 0.9, 1.0)  # shares of what counts towards a floor that are tried as given back
-KEPT = 60  # cuts that an edit starts from
-OPTIMAL, INFEASIBLE = 0, 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartSolution:
-    """How one part is served: served[p, k] GPU-hours an hour by way p in slot k.
-
-    worth[o]: what one more GPU of a pinned offer would change in the cost, $ over the horizon; 0 for others.
-    """
-
-    part: Part
-    quantities: Floats
-    served: Floats
-    worth: Floats
-    cost: float
-    lower_bound: float
-    turns: int
-
-
-@dataclass(slots=True)
-class Learned:
-    """What is known of the hours of a part, whatever is bought and at whatever holding price."""
-
-    hours: Hours
-    shares: Shares
-    group: Ints
-    cuts: list[Cut]
+ROUNDS = 3  # times that work is moved again for what was bought in lots
 
 
 @dataclass(slots=True)
@@ -81,6 +50,7 @@ class Memory:
     abandoned: Callable[[], bool] = lambda: False
     solved: dict[tuple[bytes, bool], PartSolution] = field(default_factory=dict)
     learned: dict[bytes, Learned] = field(default_factory=dict)
+    shifts: dict[bytes, Shift] = field(default_factory=dict)
     labels: Labels = field(default_factory=dict)
     history: tuple[pl.DataFrame, tuple[WorkloadRule, ...], History] | None = None
 
@@ -157,7 +127,7 @@ def _decided(problem: Problem, memory: Memory, *, anew: bool) -> Solution:
     back = sum(floor.given_back for floor in problem.floors)
     free = _solved(replace(problem, limits=Limits(), floors=()), memory, anew=anew)
     kept = not problem.coupled or (within_limits(problem, free) and within_floors(problem, free))
-    found = replace(free, problem=problem) if kept else _solved(problem, memory, anew=anew)
+    found = _told(free, problem) if kept else _solved(problem, memory, anew=anew)
     return replace(found, cost=found.cost - back, lower_bound=found.lower_bound - back)
 
 
@@ -185,7 +155,58 @@ def within_limits(problem: Problem, solution: Solution) -> bool:
     return all(at <= most for at, most in reached(problem, solution).values())
 
 
+def _told(free: Solution, problem: Problem) -> Solution:
+    """Return what was found without limits as a solution of the problem with them; work runs when it does there."""
+    return replace(free, problem=replace(problem, demand=free.problem.demand))
+
+
 def _solved(problem: Problem, memory: Memory, *, anew: bool) -> Solution:
+    """Solve in families; where work may wait, with the hours in which it runs at least cost.
+
+    What is bought in lots may be worth other hours: then work is moved again for what was bought, as long as that pays.
+    """
+    if problem.waiting is None:
+        return _served(problem, memory, anew=anew)
+    shifts = _shifts(problem, problem.waiting, memory)
+    if not shifts:
+        return _served(problem, memory, anew=anew)
+    best = _moved(problem, shifts, shifts, memory, anew=anew)
+    for _ in range(ROUNDS if any(each.parted for each in shifts) else 0):
+        bought = replace(problem, pinned=np.where(problem.held, best.quantities, problem.pinned))
+        found = _moved(problem, _shifts(bought, problem.waiting, memory), shifts, memory, anew=anew)
+        if found.cost >= best.cost - COARSE * GAP * abs(best.cost):
+            break
+        best = found
+    return best
+
+
+def _shifts(problem: Problem, waiting: Waiting, memory: Memory) -> list[Shift]:
+    """Return when the work of each family runs, from memory where it was asked for before."""
+    found = []
+    for part in hourly(problem, waiting):
+        streams = np.concatenate(part.members)
+        work = waiting.arrives[streams], waiting.window[streams], waiting.follows
+        key = _digest(_terms(problem, part)[1], streams, part.offers, *work)
+        if key not in memory.shifts:
+            if memory.abandoned():
+                raise AbandonedError
+            memory.shifts[key] = shift(problem, part, waiting)
+        found.append(memory.shifts[key])
+    return found
+
+
+def _moved(problem: Problem, shifts: list[Shift], bounds: list[Shift], memory: Memory, *, anew: bool) -> Solution:
+    """Solve with work needed when it runs; no other hours bring the cost of its families below their bounds."""
+    found = _served(at_those_hours(problem, shifts), memory, anew=anew)
+    waits, worth = np.concatenate([each.streams for each in bounds]), found.worth.copy()
+    free = [one for one in found.parts if not np.isin(waits, np.concatenate(one.part.members or [waits[:0]])).any()]
+    for each in bounds:
+        worth[each.offers] = each.worth
+    bound = sum(each.lower_bound for each in bounds) + sum(one.lower_bound for one in free)
+    return replace(found, worth=worth, lower_bound=min(bound, found.cost))
+
+
+def _served(problem: Problem, memory: Memory, *, anew: bool) -> Solution:
     solved = [_remembered(problem, part, memory, anew=anew) for part in parts_of(problem, memory.labels)]
     quantities, worth = np.zeros(len(problem.usage)), np.zeros(len(problem.usage))
     for one in solved:
@@ -205,6 +226,15 @@ def _remembered(problem: Problem, part: Part, memory: Memory, *, anew: bool) -> 
     """Solve the part, unless the same was solved before; start from what is known of its hours."""
     if len(np.unique(part.pair_class)) < len(part.demand):
         raise InfeasibleError
+    hours, terms = _terms(problem, part)
+    known = memory.solved.get((terms, True)) or memory.solved.get((terms, anew))
+    if known is None:
+        known = memory.solved[terms, anew] = _learning(problem, part, memory, hours, anew=anew)
+    return replace(known, part=part)
+
+
+def _terms(problem: Problem, part: Part) -> tuple[bytes, bytes]:
+    """Return what tells the hours of a part from those of others, and what tells all of it from others."""
     limited = Shares(problem, part).rows if problem.coupled else ()
     ways = (part.pair_class, part.pair_supply, part.pair_rate, part.pair_cost, part.payg_cap, part.stretch)
     hours = _digest(part.demand, part.weight, *ways, repr(problem.limits), *limited)
@@ -217,11 +247,7 @@ def _remembered(problem: Problem, part: Part, memory: Memory, *, anew: bool) -> 
     ]
     future = problem.outlook if problem.averse else None
     tail = () if future is None else (future.probability, future.scenario, future.weight, future.tail)
-    terms = _digest(hours, part.supply_of, part.calendar, *bought, repr(tied), *tail)
-    known = memory.solved.get((terms, True)) or memory.solved.get((terms, anew))
-    if known is None:
-        known = memory.solved[terms, anew] = _learning(problem, part, memory, hours, anew=anew)
-    return replace(known, part=part)
+    return hours, _digest(hours, part.supply_of, part.calendar, *bought, repr(tied), *tail)
 
 
 def _learning(problem: Problem, part: Part, memory: Memory, hours: bytes, *, anew: bool) -> PartSolution:
@@ -230,12 +256,8 @@ def _learning(problem: Problem, part: Part, memory: Memory, hours: bytes, *, ane
     group = _groups(problem, part)
     shape = _digest(hours, group)
     if anew or shape not in memory.learned:
-        memory.learned[shape] = _nothing_known(problem, part, group)
+        memory.learned[shape] = nothing_known(problem, part, group)
     return solve_part(problem, part, memory.learned[shape], gap=memory.gap)
-
-
-def _nothing_known(problem: Problem, part: Part, group: Ints) -> Learned:
-    return Learned(hours=Hours(part), shares=Shares(problem, part), group=group, cuts=[])
 
 
 def _digest(*values: object) -> bytes:
@@ -245,175 +267,6 @@ def _digest(*values: object) -> bytes:
         digest.update(f"{array.shape}{array.dtype}".encode())
         digest.update(array.tobytes())
     return digest.digest()
-
-
-def solve_part(problem: Problem, part: Part, learned: Learned, *, gap: float = GAP) -> PartSolution:
-    """Let master and hours take turns until their bounds meet."""
-    master = _Master(problem, part, learned)
-    best, bound, turns = _meet(problem, part, learned, master, gap)
-    # Served once more from scratch, so that what was learned earlier cannot choose among equally cheap ways to serve.
-    fresh = _tried(problem, part, _nothing_known(problem, part, learned.group), best.gpus)
-    return PartSolution(
-        part=part,
-        quantities=best.gpus,
-        served=fresh.served,
-        worth=_worth(problem, master.program(), part, best.gpus),
-        cost=fresh.cost,
-        lower_bound=min(bound, fresh.cost),
-        turns=turns,
-    )
-
-
-class _Master:
-    """The program that chooses quantities: what it knows of the hours grows, the rest of it stays."""
-
-    def __init__(self, problem: Problem, part: Part, learned: Learned) -> None:
-        self.coarse = grouped(part, learned.group)
-        self._problem, self._cuts = problem, learned.cuts
-        self._bare = program_of(problem, self.coarse)
-
-    def program(self) -> Program:
-        program = with_cuts(self._bare, self.coarse, self._cuts)
-        return with_tail(program, self._problem, self.coarse) if self._problem.averse else program
-
-
-def _meet(problem: Problem, part: Part, learned: Learned, master: _Master, gap: float) -> tuple[_Tried, float, int]:
-    """Return the best quantities, the lower bound and the turns it took.
-
-    While the bounds are far apart the master may buy parts of a lot: its cuts hold just as well, and come cheaper.
-    """
-    bound, best, in_lots = -np.inf, None, False
-    seen: set[bytes] = set()
-    del learned.cuts[:-KEPT]
-    for turn in range(1, TURNS + 1):
-        program = master.program()
-        asked = cuts_alone(program, master.coarse) if in_lots else relaxed(program)
-        chosen = run(asked, gap=gap / 10)
-        bound = max(bound, asked.unit * _proven(asked, chosen))
-        tried = _tried(problem, part, learned, _tidied(asked, chosen.x[: len(part.offers)]))
-        learned.cuts.append(tried.cut)
-        again = tried.gpus.tobytes() in seen  # the cut is there already: what is left is the solver's tolerance
-        seen.add(tried.gpus.tobytes())
-        if program.whole and not in_lots:
-            near = np.isfinite(tried.cost) and tried.cost - bound <= COARSE * max(abs(tried.cost), 1.0)
-            in_lots = again or bool(near)
-            seen = set() if in_lots else seen
-            continue
-        if np.isfinite(tried.cost) and (best is None or tried.cost < best.cost):
-            best = tried
-        if best is not None and (again or best.cost - bound <= gap * max(abs(best.cost), 1e-6)):
-            return best, bound, turn
-    raise SolverError(f"the bounds did not meet in {TURNS} turns: {bound!r} and {best and best.cost!r}")
-
-
-def run(program: Program, *, gap: float = GAP / 10) -> OptimizeResult:
-    """Solve one program with HiGHS: dual simplex, or branch and bound where quantities are whole.
-
-    Raises:
-        InfeasibleError: nothing meets the constraints.
-        SolverError: HiGHS ended in any other way than with an optimum.
-    """
-    for presolve in (True, False):  # now and then presolve gives up on a program that can be solved without it
-        result = _linprog(program, gap, presolve=presolve)
-        if result.status == OPTIMAL:
-            return result
-        if result.status == INFEASIBLE:
-            raise InfeasibleError
-    raise SolverError(result.message)
-
-
-def _proven(program: Program, result: OptimizeResult) -> float:
-    """Return the bound that HiGHS proved: of branch and bound if there was any, else the optimum itself."""
-    bound = result.get("mip_dual_bound") if program.whole else None
-    return float(result.fun if bound is None else bound)
-
-
-def _linprog(program: Program, gap: float, *, presolve: bool) -> OptimizeResult:
-    return linprog(
-        program.cost,
-        A_ub=program.above,
-        b_ub=program.above_to,
-        A_eq=program.equal,
-        b_eq=program.equal_to,
-        bounds=np.c_[program.lower, program.upper],
-        method="highs" if program.whole else "highs-ds",
-        integrality=program.integrality if program.whole else None,
-        options={"presolve": presolve} | ({"mip_rel_gap": gap} if program.whole else {}),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Tried:
-    gpus: Floats
-    served: Floats
-    cost: float
-    cut: Cut
-
-
-def _tried(problem: Problem, part: Part, learned: Learned, gpus: Floats) -> _Tried:
-    """Serve every hour with these quantities; at infinite cost where that cannot be done."""
-    held, group = held_by(part, gpus), learned.group
-    holding = float(problem.holding[part.offers] * problem.hours[part.offers] @ gpus)
-    found = learned.hours.serve(held)
-    if not found.complete:
-        cut = Cut(kind="needed", base=np.array([found.base.sum()]), price=_summed(found.price, group))
-        return _Tried(gpus=gpus, served=found.served, cost=np.inf, cut=cut)
-    if learned.shares.kept_by(found.served, gpus):
-        base = sum_by(group, found.base * part.weight)
-        cut = Cut(kind="hourly", base=base, price=_summed(found.price * part.weight, group))
-        cost = holding + float((part.pair_cost * part.by_stretch(found.served)).sum())
-        return _Tried(gpus=gpus, served=found.served, cost=_valued(problem, part, gpus, found.served, cost), cut=cut)
-    mixed = learned.shares.serve(held, gpus)
-    if not mixed.possible:
-        cut = Cut(kind="needed", base=np.array([-mixed.base]), price=-_summed(mixed.price, group))
-        return _Tried(gpus=gpus, served=mixed.served, cost=np.inf, cut=cut)
-    cut = Cut(kind="total", base=np.array([mixed.base]), price=_summed(mixed.price, group), offer=mixed.offer)
-    return _Tried(gpus=gpus, served=mixed.served, cost=holding + mixed.cost, cut=cut)
-
-
-def _valued(problem: Problem, part: Part, gpus: Floats, served: Floats, cost: float) -> float:
-    """Return what a plan minimises: its cost, or that and its tail."""
-    if not problem.averse or problem.outlook is None:
-        return cost
-    return valued(problem.outlook, costs_by_scenario(problem, part, gpus, served))
-
-
-def _summed(price: Floats, group: Ints) -> Floats:
-    """Sum price[s, k] over the slots of each group."""
-    return np.array([sum_by(group, row) for row in price])
-
-
-def _worth(problem: Problem, program: Program, part: Part, gpus: Floats) -> Floats:
-    """Return the slope of the cost in each pinned quantity, other whole quantities staying as they are.
-
-    The master costs as much as the hours at these quantities and nowhere more, so its slope is one of theirs.
-    """
-    pinned = ~np.isnan(problem.pinned[part.offers])
-    if not pinned.any():
-        return np.zeros(len(gpus))
-    whole = (program.integrality[: len(gpus)] != CONTINUOUS) | (problem.exclusive[part.offers] >= 0)
-    result = run(_fixed(program, gpus, only=whole | pinned))
-    slope = (result.lower.marginals + result.upper.marginals)[: len(gpus)] * program.unit / program.step
-    return np.where(pinned, slope, 0.0)
-
-
-def _fixed(program: Program, gpus: Floats, *, only: Bools) -> Program:
-    """Return the program with the quantities in `only` held at `gpus`, and nothing left to choose."""
-    which = np.flatnonzero(only)
-    lower, upper, integrality = program.lower.copy(), program.upper.copy(), program.integrality.copy()
-    lower[which] = upper[which] = (gpus / program.step)[which]
-    integrality[which] = integrality[len(gpus) :] = CONTINUOUS
-    return replace(program, lower=lower, upper=upper, integrality=integrality)
-
-
-def _tidied(program: Program, lots: Floats) -> Floats:
-    """Return GPUs, with whole numbers of lots made exactly whole and dust below the tolerance swept away."""
-    offers = len(program.step)
-    near = np.round(lots)
-    whole = program.integrality[:offers] != CONTINUOUS
-    snapped = np.where(whole & (np.abs(lots - near) < 1e-5), near, lots)
-    snapped = np.where(np.abs(snapped) < 1e-9, 0.0, snapped)
-    return np.clip(snapped, np.minimum(program.lower[:offers], 0), program.upper[:offers]) * program.step
 
 
 def _groups(problem: Problem, part: Part) -> Ints:

@@ -19,6 +19,7 @@ from optimizer.ladder import AT_THE_START, Buying
 from optimizer.limits import Limits
 from optimizer.problem import Problem, problem_of
 from optimizer.scenarios import Future, Scenario, in_drought, joined
+from optimizer.shifting import least_lacking
 from optimizer.solve import Memory, Solution, solve
 from optimizer.streams import WorkloadRule
 from optimizer.tariffs import Tariff, changes_in
@@ -146,4 +147,24 @@ def solved(stated: Stated, memory: Memory) -> Solution:
     try:
         return solve(stated.problem, memory, anew=True)
     except InfeasibleError:
-        raise InfeasibleError(conflict_in(stated.problem, stated.demand, stated.tariffs, stated.found)) from None
+        raise InfeasibleError(_conflict(stated)) from None
+
+
+def _conflict(stated: Stated) -> str:
+    """Say why there is no plan; where work may wait, why there is none even if it runs when it lacks least."""
+    problem, demand = stated.problem, stated.demand
+    if problem.waiting is not None:
+        limits = ", ".join(f"{name}<={value}" for name, value in problem.limits.described().items())
+        if limits and _feasible(replace(problem, limits=Limits())):
+            return f"work may wait, and still no plan meets the demand within {limits}: raise or drop one of them"
+        problem = least_lacking(problem, problem.waiting)
+        demand = replace(demand, gpu_hours=problem.demand)
+    return conflict_in(problem, demand, stated.tariffs, stated.found)
+
+
+def _feasible(problem: Problem) -> bool:
+    try:
+        solve(problem)
+    except InfeasibleError:
+        return False
+    return True

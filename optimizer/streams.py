@@ -20,6 +20,8 @@ class WorkloadRule:
     migration_usd: what it costs once to move all of it; a part of it costs in proportion.
     overlap_hours: hours in which what moves runs at both places.
     quality: provider -> how much of the demand one GPU-hour there serves, against 1 elsewhere.
+    gang_gpus: GPUs that run together, so that an interruption of any of their nodes stops all of them.
+    window_hours: hours in which its work may run, the one in which it arrives included.
     """
 
     pattern: str
@@ -33,6 +35,8 @@ class WorkloadRule:
     migration_usd: float | None = None
     overlap_hours: float | None = None
     quality: Mapping[str, float] = field(default_factory=dict)
+    gang_gpus: float | None = None
+    window_hours: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,8 @@ class Stream:
     runs_on: GPU model -> how much of the demand one GPU-hour of it serves; 1 for its own.
     home: the provider where its data is, None where nothing is known of it.
     leaving_usd_per_gpu_hour, migration_usd, overlap_hours, quality: as in `WorkloadRule`.
+    gang_gpus: as there; 0 where each node runs by itself.
+    window_hours: as there; 1 for work that runs when it arrives.
     """
 
     workload: str
@@ -56,6 +62,8 @@ class Stream:
     migration_usd: float = 0.0
     overlap_hours: float = 0.0
     quality: Mapping[str, float] = field(default_factory=dict)
+    gang_gpus: float = 0.0
+    window_hours: int = 1
 
 
 def stream_of(row: Mapping[str, object], rules: tuple[WorkloadRule, ...]) -> Stream:
@@ -82,6 +90,8 @@ def stream_of(row: Mapping[str, object], rules: tuple[WorkloadRule, ...]) -> Str
         migration_usd=said(rules, name, "migration_usd", default=0.0),
         overlap_hours=said(rules, name, "overlap_hours", default=0.0),
         quality=_merged(rules, name, "quality"),
+        gang_gpus=said(rules, name, "gang_gpus", default=0.0),
+        window_hours=said(rules, name, "window_hours", default=1),
     )
 
 

@@ -49,6 +49,9 @@ class Tariff:
         be had for each GPU of the parent. Where `least` is not 0 all can be had, but only if so much of the parent is.
     exclusive: of the offers that share this name at most one is bought.
     month: how many months after the start of the plan it is bought.
+    lost: of spot, the part of its overhead that interruptions of one node cause: hours lost per useful hour.
+    node_gpus: GPUs of one node. room: the most GPUs that are there at once: a gang that is larger does not fit.
+    pool: which spot pool it is of, at whatever price and time; empty for what is not spot.
     rates: of a commitment in dollars, what a GPU-hour draws from it, by GPU model and region. Its unit is a dollar an
         hour instead of a GPU: holding is $ per dollar, and quantities of it are dollars an hour.
     """
@@ -82,6 +85,10 @@ class Tariff:
     least: float = 0.0
     exclusive: str | None = None
     month: float = 0.0
+    lost: float = 0.0
+    node_gpus: float = 1.0
+    room: float = math.inf
+    pool: str = ""
     rates: tuple[Rate, ...] = ()
 
     @property
@@ -196,12 +203,16 @@ class Tariff:
             raise ValueError(f"{self.offer_id} ramps up from a start that nobody set")
         return self.start + timedelta(hours=step.months * HOURS_PER_MONTH)
 
+    def nodes_of(self, stream: Stream) -> float:
+        """Return how many of its nodes a gang of the stream takes, so that it is interrupted as many times as often."""
+        return max(stream.gang_gpus / self.node_gpus, 1.0)
+
     def rate_for(self, stream: Stream) -> float:
         """Return how much of the stream's demand one GPU-hour serves, or one dollar; 0 where it may not."""
         return self._served(stream) * stream.quality.get(self.provider, 1.0)
 
     def _served(self, stream: Stream) -> float:
-        if self.spot and not stream.interruptible:
+        if (self.spot and not stream.interruptible) or self.room < stream.gang_gpus:
             return 0.0
         if stream.providers is not None and self.provider not in stream.providers:
             return 0.0
@@ -231,10 +242,13 @@ def spot_overhead(
         checkpoint: τ, hours between two checkpoints; None where there are none to lose or to pay.
         checkpoint_cost: δ, hours that one checkpoint costs.
     """
-    tau = checkpoint or 0.0
-    saving = checkpoint_cost / tau if tau else 0.0
-    losing = (tau / 2 + restart) / interruptions if interruptions else 0.0
-    return 1.0 + saving + losing
+    saving = checkpoint_cost / checkpoint if checkpoint else 0.0
+    return 1.0 + saving + spot_lost(interruptions=interruptions, restart=restart, checkpoint=checkpoint)
+
+
+def spot_lost(*, interruptions: float | None, restart: float, checkpoint: float | None) -> float:
+    """Return hours lost to interruptions of one node per useful hour: (τ/2 + r)/M, as in `spot_overhead`."""
+    return ((checkpoint or 0.0) / 2 + restart) / interruptions if interruptions else 0.0
 
 
 class Dated(Protocol):

@@ -8,7 +8,8 @@ from time import perf_counter
 from optimizer.problem import Problem
 from optimizer.program import program_of
 from optimizer.reduce import plain_part
-from optimizer.solve import Memory, run, solve
+from optimizer.solve import Memory, solve
+from optimizer.turns import run
 from tests.benchmarks.cases import futures, ladder, problem
 
 GAP = 1e-6  # what the budgets are for

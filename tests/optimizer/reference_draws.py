@@ -39,7 +39,7 @@ def with_instruments(draw: Callable, case, names: tuple[str, ...], begin: dateti
     """Return a case to which the named instruments were added, here and there."""
     draft = Draft(draw, case, begin)
     for name in names:
-        DRAWN[name](draft)
+        (DRAWN | SPOT_TERMS)[name](draft)
     return _sold_for_less(draft.case, names)
 
 
@@ -124,6 +124,63 @@ def _ladder(draft: Draft) -> None:
     undated = {"start": None, "end": None}
     draft.change("offers", _open, lambda: {"term_months": draft.pick(3.0, 6.0, 12.0, 36.0)} | undated)
     draft.case = replace(draft.case, ladder_months=draft.pick(4.0, 5.0, 6.0))
+
+
+def _gangs(draft: Draft) -> None:
+    """Let GPUs run together, on spot whose nodes have several; some of it has no room for them."""
+    _more_spot(draft)
+    rules = [
+        WorkloadRule(pattern="w*", interruptible=draft.pick(True, True, None), gang_gpus=draft.pick(2.0, 4.0, 8.0))
+    ]
+    rules += [
+        WorkloadRule(pattern=name, gang_gpus=draft.pick(None, 1.0, 3.0, 16.0))
+        for name in draft.pick((), ("w1",), ("w0", "*"))
+    ]
+    draft.case = replace(draft.case, rules=(*draft.case.rules, *rules))
+
+
+def _each(draft: Draft) -> None:
+    _more_spot(draft)
+    draft.case = replace(
+        draft.case,
+        rules=(*draft.case.rules, WorkloadRule(pattern="w*", interruptible=draft.pick(True, True, None))),
+        limits={**draft.case.limits, "spot.each": draft.pick(0.0, 0.04, 0.1, 0.25, 0.6)},
+    )
+
+
+def _more_spot(draft: Draft) -> None:
+    """Add cheap spot of what is needed, and say how often all spot is interrupted and how large its nodes are."""
+    models = sorted({row["gpu_model"] for row in draft.case.usage})
+    rows = [
+        {
+            "offer_id": f"s{len(draft.case.offers) + index}",
+            "provider": draft.pick("aws", "gcp", "lambda"),
+            "gpu_model": draft.pick(*models),
+            "purchase_option": "spot",
+            "holding_usd_per_gpu_hour": 0.0,
+            "usage_usd_per_gpu_hour": draft.pick(0.2, 0.5, 0.9, 1.3),
+            "max_gpus": draft.pick(None, None, 2.0, 7.5),
+            "adders_usd_per_gpu_hour": draft.pick(0.0, 0.3),
+        }
+        for index in range(draft.pick(1, 2, 3))
+    ]
+    draft.case = replace(draft.case, offers=draft.case.offers + rows)
+    draft.change("offers", lambda row: row["purchase_option"] == "spot", lambda: _habits(draft))
+
+
+def _habits(draft: Draft) -> dict:
+    return {
+        "mean_hours_between_interruptions": draft.pick(None, 1.0, 5.0, 24.0),
+        "restart_hours": draft.pick(0.0, 0.25),
+        "checkpoint_hours": draft.pick(None, 0.5),
+        "checkpoint_cost_hours": draft.pick(0.0, 0.02),
+        "gpus_per_node": draft.pick(1.0, 2.0, 8.0),
+    }
+
+
+def _capital(draft: Draft) -> None:
+    draft.change("offers", _may, lambda: {"upfront_share": draft.pick(0.0, 0.25, 0.5, 1.0), "exit_after_months": None})
+    draft.case = replace(draft.case, capital=draft.pick(0.03, 0.08, 0.25))
 
 
 def _spend(draft: Draft, option: str, index: int) -> dict:
@@ -220,6 +277,7 @@ DRAWN = {
     "floors": _floors,
     "pools": _pools,
 }
+SPOT_TERMS = {"gangs": _gangs, "each": _each, "capital": _capital}  # of cases that have these
 WITH_QUOTES = tuple(name for name in DRAWN if name not in {"floors", "pools"})  # they bend what a quote is worth
 
 

@@ -77,12 +77,24 @@ class Needs:
             return 0.0
         if providers is not None and row["provider"] not in providers:
             return 0.0
+        if not self.fits(workload, row):
+            return 0.0
         here = row["region"]
         if regions is not None and here and not any(fnmatchcase(here, pattern) for pattern in regions):
             return 0.0
         if row["gpu_model"] == model:
             return 1.0
         return self.noted(workload, "runs_on", row["gpu_model"]) or 0.0
+
+    def fits(self, workload: str, row: dict) -> bool:
+        """Return whether an offer of GPUs has as many as run together; what is owned, or in dollars, is not asked."""
+        if "commitment_id" in row or row["plan"] is not None or row["max_gpus"] is None:
+            return True
+        return row["max_gpus"] >= (self.said(workload, "gang_gpus") or 0.0)
+
+    def nodes(self, stream: tuple, row: dict) -> float:
+        """Return on how many nodes of an offer the GPUs of a stream that run together are; at least on one."""
+        return max((self.said(stream[0], "gang_gpus") or 0.0) / row["gpus_per_node"], 1.0)
 
     def moving(self, stream: tuple, row: dict) -> float:
         """Return what one GPU-hour of an offer costs more because a stream's data is elsewhere."""

@@ -63,11 +63,11 @@ def smallest(row: dict) -> float:
     return max(math.ceil(least / lot), 1) * lot if lot else least
 
 
-def overhead(row: dict) -> float:
-    """Return hours of spot that are paid for one useful hour: 1 + δ/τ + (τ/2 + r)/M."""
+def overhead(row: dict, nodes: float = 1.0) -> float:
+    """Return hours of spot that are paid for one useful hour: 1 + δ/τ + (τ/2 + r)/(M/n), where n nodes stop at once."""
     tau, between = row["checkpoint_hours"], row["mean_hours_between_interruptions"]
     saving = row["checkpoint_cost_hours"] / tau if tau else 0.0
-    losing = ((tau or 0.0) / 2 + row["restart_hours"]) / between if between else 0.0
+    losing = ((tau or 0.0) / 2 + row["restart_hours"]) / (between / nodes) if between else 0.0
     return 1 + saving + losing
 
 
