@@ -54,9 +54,10 @@ class PlanTable(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class LimitsTable(msgspec.Struct, forbid_unknown_fields=True):
-    """Caps on a plan: shares such as 40%, amounts such as 2M, terms such as 12mo."""
+    """Caps on a plan: shares such as 40%, of each spot pool for "spot.each", amounts such as 2M, terms such as 12mo."""
 
     spot: Amount | None = None
+    spot_each: Amount | None = msgspec.field(name="spot.each", default=None)
     committed: Amount | None = None
     upfront: Amount | None = None
     term: str | None = None
@@ -68,8 +69,9 @@ class WorkloadTable(msgspec.Struct, forbid_unknown_fields=True):
 
     data_at: the provider where its data is, else where it runs today. egress_gb_per_gpu_hour: data that a GPU-hour at
     another provider reads. migration_usd, overlap_hours: what it costs once to move all of it, and how long it runs
-    twice then. quality: what an hour at a provider is worth. window_hours: interruptible work may wait, and is done
-    within so many hours, the one in which it arrives included.
+    twice then. quality: what an hour at a provider is worth. gang_gpus: GPUs that run together, so that spot which
+    takes one of their nodes away stops all of them, and where there is room for less they cannot run. window_hours:
+    interruptible work may wait, and is done within so many hours, the one in which it arrives included.
     """
 
     interruptible: bool | None = None
@@ -82,6 +84,7 @@ class WorkloadTable(msgspec.Struct, forbid_unknown_fields=True):
     migration_usd: AtLeastZero | None = None
     overlap_hours: AtLeastZero | None = None
     quality: dict[str, Quality] = {}
+    gang_gpus: Annotated[float, msgspec.Meta(ge=1, le=1_000_000)] | None = None
     window_hours: Annotated[int, msgspec.Meta(ge=1, le=8760)] | None = None
 
 

@@ -148,9 +148,12 @@ def _toml(text: str, where: str) -> dict[str, Any]:
 
 
 def _nested(limits: object) -> object:
-    """Return the limits with every `"provider.aws" = …` inside the table of providers."""
+    """Return the limits with every `"provider.aws" = …` inside the table of providers, and `spot.each` as a name."""
     if not isinstance(limits, dict):
         return limits
+    if isinstance(spot := limits.get("spot"), dict):  # written without quotation marks
+        limits = {name: cap for name, cap in limits.items() if name != "spot"}
+        limits |= {f"spot.{name}": cap for name, cap in spot.items()}
     inner = limits.get("provider", {})
     dotted = {name.removeprefix("provider."): cap for name, cap in limits.items() if name.startswith("provider.")}
     rest = {name: cap for name, cap in limits.items() if not name.startswith("provider.")}
@@ -160,7 +163,8 @@ def _nested(limits: object) -> object:
 def _limit_texts(limits: LimitsTable, where: str) -> tuple[str, ...]:
     from optimizer.limits import LimitError, parse
 
-    single = {name: getattr(limits, name) for name in ("spot", "committed", "upfront", "term")}
+    fields = {name: name.replace(".", "_") for name in ("spot", "spot.each", "committed", "upfront", "term")}
+    single = {name: getattr(limits, field) for name, field in fields.items()}
     caps = single | {f"provider.{name}": cap for name, cap in limits.provider.items()}
     texts = tuple(
         f"{name}<={cap:.10g}" if isinstance(cap, float) else f"{name}<={cap}"

@@ -126,6 +126,7 @@ def _rule(glob: str, table: WorkloadTable, names: Mapping[str, str]) -> Workload
         migration_usd=table.migration_usd,
         overlap_hours=table.overlap_hours,
         quality=table.quality,
+        gang_gpus=table.gang_gpus,
         window_hours=table.window_hours,
     )
 

@@ -67,7 +67,7 @@ def _excluded(problem: Problem, tariffs: Sequence[Tariff]) -> str:
 
 def _also(left_out: Sequence[Diagnostic]) -> str:
     """Add what was left out: it may be what is missing."""
-    return "".join(f"; {found.message}" for found in left_out[:NAMED])
+    return "".join(f"; {found.message}" for found in left_out[:NAMED] if found.code != "gang")
 
 
 def _why_none(stream: Stream, tariffs: Sequence[Tariff]) -> str:
@@ -75,6 +75,9 @@ def _why_none(stream: Stream, tariffs: Sequence[Tariff]) -> str:
     same = [tariff for tariff in tariffs if not tariff.models.isdisjoint(stream.runs_on)]
     if not same:
         return f"no offer has {models}: add one with --offers or --offer, or name another GPU in runs_on"
+    if all(tariff.room < stream.gang_gpus for tariff in same):
+        gangs = f"its gangs of {gpus(stream.gang_gpus)}"
+        return f"no offer of {models} has room for {gangs}: raise max_gpus, or correct gang_gpus"
     if all(tariff.spot for tariff in same):
         return f"{models} is on offer as spot only: mark the workload interruptible, or add another offer"
     if stream.providers is not None or stream.regions is not None:
@@ -129,22 +132,28 @@ def _beyond_limits(problem: Problem) -> str:
     set_to = problem.limits.described()
     ways = [
         f"{name}<={set_to[name]} would have to be at least {_in_its_unit(name, least, problem)}"
-        for index, name in enumerate(program.limit_names)
-        if (least := _least(program, index)) is not None
+        for name in dict.fromkeys(program.limit_names)
+        if (least := _least(program, name)) is not None
     ]
     if ways:
         return "the limits cannot all be met: " + ", or ".join(ways)
     return "the limits " + ", ".join(f"{name}<={value}" for name, value in set_to.items()) + " contradict each other"
 
 
-def _least(program: Program, limit: int) -> float | None:
-    row = program.above.shape[0] - len(program.limit_names) + limit
-    kept = np.arange(program.above.shape[0]) != row
+def _least(program: Program, limit: str) -> float | None:
+    """Return the least that a limit could be: the least z that none of its rows exceeds."""
+    rows, columns = program.above.shape
+    mine = np.zeros(rows, dtype=bool)
+    mine[rows - len(program.limit_names) :] = [name == limit for name in program.limit_names]
     measured = replace(
         program,
-        cost=np.asarray(program.above[[row]].todense()).ravel(),
-        above=program.above[kept],
-        above_to=program.above_to[kept],
+        cost=np.r_[np.zeros(columns), 1.0],
+        equal=hstack([program.equal, csr_array((program.equal.shape[0], 1))], format="csr"),
+        above=hstack([program.above, csr_array(np.where(mine, -1.0, 0.0)[:, None])], format="csr"),
+        above_to=np.where(mine, 0.0, program.above_to),
+        lower=np.r_[program.lower, 0.0],
+        upper=np.r_[program.upper, np.inf],
+        integrality=np.r_[program.integrality, CONTINUOUS],
     )
     try:
         return float(run(measured).fun)

@@ -24,8 +24,8 @@ class Dispatch:
     """GPU-hours over the horizon.
 
     gpu_hours[w, o]: of tariff o, used by stream w. used[o]: their sum. held[o]: GPU-hours paid for, used or not, 0 for
-    pay-as-you-go. cost[o]: $ that each tariff costs, serving away from home included. first_gpu[o]: how many GPUs of
-    its pool are filled before it.
+    pay-as-you-go. cost[o]: $ that each tariff costs, with what is on top for those whom it serves. first_gpu[o]: how
+    many GPUs of its pool are filled before it.
     """
 
     gpu_hours: Floats
@@ -52,7 +52,7 @@ def dispatch_of(solution: Solution) -> Dispatch:
         gpu_hours=gpu_hours,
         used=used,
         held=held,
-        cost=problem.holding * held + problem.usage * used + (problem.moving * gpu_hours).sum(axis=0),
+        cost=problem.holding * held + problem.usage * used + (problem.on_top * gpu_hours).sum(axis=0),
         first_gpu=first_gpu,
     )
 
@@ -74,6 +74,24 @@ def used_by_stretch(solution: Solution) -> Floats:
             order = filling_order(problem, tariffs)
             used[order] += (shares_of(solution, part, drawn, order) * drawn) @ hours
     return used
+
+
+def stalled_by_stretch(solution: Solution) -> Floats:
+    """Return $[o, c] paid to each tariff in each stretch for hours that gangs lose, on top of its usage price."""
+    problem = solution.problem
+    paid = np.zeros((len(solution.quantities), problem.calendar.shape[1]))
+    if not problem.stalling.any():
+        return paid
+    for solved in solution.parts:
+        part, stalled = solved.part, problem.stalled
+        hours = _hours_in(problem, part)
+        for way, supply in enumerate(part.pair_supply):
+            order = filling_order(problem, part.supply_tariffs[supply])
+            dollars = stalled[part.members[part.pair_class[way]][0], order]
+            if dollars.any():
+                given = shares_of(solution, part, solved.served[way], order) * solved.served[way]
+                paid[order] += (dollars[:, None] * given) @ hours
+    return paid
 
 
 def _hours_in(problem: Problem, part: Part) -> Floats | csr_array:
@@ -101,12 +119,18 @@ def reached(problem: Problem, solution: Solution) -> dict[str, tuple[float, floa
     served = (dispatch.gpu_hours * problem.rates).sum(axis=0)
     found = {
         "spot": (float(served[problem.spot].sum()) / demanded, limits.spot),
+        "spot.each": (float(_by_pool(problem, served).max(initial=0.0)) / demanded, limits.each),
         "committed": (float(dispatch.held @ problem.gpus) / demanded, limits.committed),
         "upfront": (float(problem.upfront @ solution.quantities), limits.upfront_usd),
     }
     for name, most in sorted(limits.providers.items()):
         found[f"provider.{name}"] = (float(served[problem.provider == name].sum()) / demanded, most)
     return {name: (at, most) for name, (at, most) in found.items() if np.isfinite(most)}
+
+
+def _by_pool(problem: Problem, served: Floats) -> Floats:
+    """Return the GPU-hours of demand that each spot pool serves."""
+    return sum_by(problem.pool[problem.spot], served[problem.spot])
 
 
 def filling_order(problem: Problem, tariffs: Ints) -> Ints:

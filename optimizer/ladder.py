@@ -120,7 +120,7 @@ def _with_capital(tariff: Tariff, horizon: Horizon, per_year: float) -> Tariff:
     Paying a dollar at the start of n months is as good as paying i / (1 - (1 + i)^-n) at the end of each, i the rate of
     a month: over the term that is n times as much, against 1 if it were paid month by month.
     """
-    paid = tariff.paid_hours
+    paid = (replace(tariff, start=tariff.start or horizon.start) if tariff.ramp else tariff).paid_hours
     months = horizon.months if paid is None else paid / HOURS_PER_MONTH
     if not per_year or not tariff.upfront_share or not months:
         return tariff

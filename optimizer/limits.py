@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-SHARES = ("spot", "committed")
+SHARES = ("spot", "spot.each", "committed")
 UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9}
-FORMS = "spot<=40%, committed<=70%, provider.aws<=50%, upfront<=2M or term<=12mo"
+FORMS = "spot<=40%, spot.each<=10%, committed<=70%, provider.aws<=50%, upfront<=2M or term<=12mo"
 
 
 class LimitError(ValueError):
@@ -19,12 +19,14 @@ class Limits:
     """Caps on a plan; infinity where there is none.
 
     spot, providers: share of the demanded GPU-hours that spot, or one provider, may serve.
+    each: the same for any one spot pool: one offer of it, at whatever price and time.
     committed: GPU-hours held under commitments, old and new, used or not, per GPU-hour demanded.
     upfront_usd: cash paid at the start for what the plan buys.
     term_months: the longest commitment the plan may buy.
     """
 
     spot: float = math.inf
+    each: float = math.inf
     committed: float = math.inf
     upfront_usd: float = math.inf
     term_months: float = math.inf
@@ -32,7 +34,7 @@ class Limits:
 
     def described(self) -> dict[str, str]:
         """Return each limit that is set as the text that would set it."""
-        shares = {"spot": self.spot, "committed": self.committed}
+        shares = {"spot": self.spot, "spot.each": self.each, "committed": self.committed}
         shares |= {f"provider.{name}": share for name, share in sorted(self.providers.items())}
         texts = {name: f"{share * 100:.10g}%" for name, share in shares.items() if math.isfinite(share)}
         if math.isfinite(self.upfront_usd):
@@ -55,9 +57,11 @@ def parse(texts: Iterable[str]) -> Limits:
             raise LimitError(f"limit {text!r} cannot be read; write {FORMS}")
         name = match[1] if match[1].startswith("provider.") else match[1].lower()
         values[name] = _value(name, match[2], text)
-    providers = {name.removeprefix("provider."): share for name, share in values.items() if "." in name}
+    capped = [name for name in values if name.startswith("provider.")]
+    providers = {name.removeprefix("provider."): values[name] for name in capped}
     return Limits(
         spot=values.get("spot", math.inf),
+        each=values.get("spot.each", math.inf),
         committed=values.get("committed", math.inf),
         upfront_usd=values.get("upfront", math.inf),
         term_months=values.get("term", math.inf),

@@ -52,4 +52,6 @@ def _wider(limits: Limits, name: str, most: float) -> Limits:
         return replace(limits, providers=limits.providers | {name.removeprefix("provider."): most})
     if name == "upfront":
         return replace(limits, upfront_usd=most)
+    if name == "spot.each":
+        return replace(limits, each=most)
     return replace(limits, spot=most) if name == "spot" else replace(limits, committed=most)

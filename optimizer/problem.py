@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optimizer.demand import Demand
-from optimizer.eligibility import moving_of, rates_of
+from optimizer.eligibility import moving_of, rates_of, stalling_of
 from optimizer.floors import Floor, SpendTerms, floors_of
 from optimizer.limits import Limits
 from optimizer.tariffs import Tariff, changes_in
@@ -74,9 +74,13 @@ class Problem:
         c, 0 or 1 but where it ramps up; hours[o]: their sum over the hours of the horizon.
     holding[o], usage[o]: $ per GPU-hour of having it and of using it. moving[w, o]: $ per GPU-hour on top, for serving
         the stream away from where it is at home.
+    beside[o]: $ per GPU-hour of holding, or of usage, that are no price: adders, less what is resold. stalling[w, o]:
+        hours that the stream's gangs lose, and pay at the price, per hour used. tied[o]: the share of the price of
+        holding that is not paid to the provider, but is what capital costs.
     lot[o]: 0 for any amount. minimum[o], maximum[o]: GPUs, the maximum infinite where there is none.
     pinned[o]: GPUs that are had in any case (owned, accepted, or asked about); NaN where the plan decides.
-    upfront[o]: $ paid at the start per GPU bought. held[o], spot[o]: kind. provider[o]: name.
+    upfront[o]: $ paid at the start per GPU bought. held[o], spot[o]: kind. provider[o]: name. pool[o]: the number of
+        the spot pool that it is of; -1 for what is not spot.
     gpus[o]: GPUs that one unit of the tariff is; of a commitment in dollars the most that a dollar an hour may be, so
         that wherever this says GPUs it says dollars an hour there. 0 for what is used beyond what is held.
     dollars[o]: whether its unit is a dollar an hour. list_holding[o], list_usage[o]: the parts of holding and usage
@@ -97,6 +101,9 @@ class Problem:
     holding: Floats
     usage: Floats
     moving: Floats
+    beside: Floats
+    stalling: Floats
+    tied: Floats
     lot: Floats
     minimum: Floats
     maximum: Floats
@@ -105,6 +112,7 @@ class Problem:
     held: Bools
     spot: Bools
     provider: npt.NDArray[np.str_]
+    pool: Ints
     gpus: Floats
     dollars: Bools
     list_holding: Floats
@@ -122,7 +130,7 @@ class Problem:
         limits = self.limits
         return (
             bool(limits.providers or self.floors or self.averse)
-            or min(limits.spot, limits.committed, limits.upfront_usd) < np.inf
+            or min(limits.spot, limits.each, limits.committed, limits.upfront_usd) < np.inf
         )
 
     @property
@@ -134,7 +142,22 @@ class Problem:
     def unit_price(self) -> Floats:
         """Usage $ per GPU-hour of demand of each stream at each tariff; infinite where it may not run."""
         prices = np.full_like(self.rates, np.inf)
-        return np.divide(self.usage + self.moving, self.rates, out=prices, where=self.rates > 0)
+        return np.divide(self.usage + self.on_top, self.rates, out=prices, where=self.rates > 0)
+
+    @property
+    def stalled(self) -> Floats:
+        """$ per GPU-hour that are paid to the provider for the hours that a stream's gangs lose, on top of usage."""
+        return np.asarray(self.stalling * np.maximum(self.usage - self.beside, 0.0))
+
+    @property
+    def paid_holding(self) -> Floats:
+        """$ per GPU-hour of having it that are paid to the provider: what capital costs is not."""
+        return np.asarray(self.holding - self.tied * np.maximum(self.holding - self.beside, 0.0))
+
+    @property
+    def on_top(self) -> Floats:
+        """$ per GPU-hour on top of usage, of each stream at each tariff: to be away from home, and for its gangs."""
+        return self.moving + self.stalled if self.stalling.any() else self.moving
 
     @property
     def endless(self) -> Bools:
@@ -171,10 +194,11 @@ class Problem:
         """
         holding = np.any([np.zeros(len(self.usage)), *(floor.holding for floor in self.floors)], axis=0)
         usage = np.any([np.zeros(len(self.usage)), *(floor.usage for floor in self.floors)], axis=0)
+        interest = self.holding - self.paid_holding
         return replace(
             self,
             floors=(),
-            holding=np.where(holding, self.holding * (1.0 - share), self.holding),
+            holding=np.where(holding, self.holding * (1.0 - share) + share * interest, self.holding),
             usage=np.where(usage, self.usage * (1.0 - share), self.usage),
         )
 
@@ -240,6 +264,9 @@ def problem_of(
         holding=_column(tariff.holding for tariff in tariffs),
         usage=_column(tariff.usage for tariff in tariffs),
         moving=moving_of(demand, tariffs, rates),
+        beside=_column(tariff.adders - tariff.salvage for tariff in tariffs),
+        stalling=stalling_of(demand, tariffs, rates),
+        tied=_column(1.0 - 1.0 / tariff.capital for tariff in tariffs),
         lot=_column((tariff.lot or 0.0) if tariff.held else 0.0 for tariff in tariffs),
         minimum=_column(tariff.minimum if tariff.held else 0.0 for tariff in tariffs),
         maximum=_column(tariff.maximum for tariff in tariffs),
@@ -248,6 +275,7 @@ def problem_of(
         held=np.array([tariff.held for tariff in tariffs], dtype=bool),
         spot=np.array([tariff.spot for tariff in tariffs], dtype=bool),
         provider=np.array([tariff.provider for tariff in tariffs], dtype=str),
+        pool=_pools(tariffs),
         gpus=np.where(beyond, 0.0, np.where(dollars, rates.max(axis=0, initial=0.0), 1.0)),
         dollars=dollars,
         list_holding=_column(_listed(tariff, tariff.stated_holding * tariff.capital) for tariff in tariffs),
@@ -306,6 +334,12 @@ def _exclusive(tariffs: Sequence[Tariff]) -> Ints:
     names = [tariff.exclusive for tariff in tariffs if tariff.exclusive and not tariff.rider]
     place = {name: index for index, name in enumerate(sorted({name for name in names if names.count(name) > 1}))}
     return np.array([-1 if tariff.rider else place.get(tariff.exclusive or "", -1) for tariff in tariffs], dtype=int)
+
+
+def _pools(tariffs: Sequence[Tariff]) -> Ints:
+    """Number the spot pools."""
+    place = {name: index for index, name in enumerate(sorted({tariff.pool for tariff in tariffs if tariff.spot}))}
+    return np.array([place[tariff.pool] if tariff.spot else -1 for tariff in tariffs], dtype=int)
 
 
 def _column(values: Iterable[float]) -> Floats:

@@ -179,11 +179,13 @@ def _widened(rows: csr_array, columns: int) -> csr_array:
 
 
 def limits(problem: Problem, part: Part, step: Floats) -> tuple[list[csr_array], Floats, tuple[str, ...]]:
-    """Return one row for each limit that is set, its right-hand side and its name."""
+    """Return the rows of each limit that is set, their right-hand sides and its name; `spot.each` has one a pool."""
     set_limits = problem.limits
     rows: list[tuple[str, Floats, float]] = []
     if np.isfinite(set_limits.spot):
         rows.append(("spot", share_row(part, problem.spot), set_limits.spot * problem.demanded))
+    each = [problem.pool == pool for pool in capped_pools(problem, part)]
+    rows += [("spot.each", share_row(part, pool), set_limits.each * problem.demanded) for pool in each]
     for name, share in sorted(set_limits.providers.items()):
         rows.append((f"provider.{name}", share_row(part, problem.provider == name), share * problem.demanded))
     if np.isfinite(set_limits.committed):
@@ -192,6 +194,12 @@ def limits(problem: Problem, part: Part, step: Floats) -> tuple[list[csr_array],
         rows.append(("upfront", upfront_row(problem, part, step), set_limits.upfront_usd))
     kept = [csr_array(row.reshape(1, -1)) for _, row, _ in rows]
     return kept, np.array([most for _, _, most in rows]), tuple(name for name, _, _ in rows)
+
+
+def capped_pools(problem: Problem, part: Part) -> list[int]:
+    """Return the spot pools of a part that may serve no more than a share of the demand each."""
+    pools = problem.pool[part.heads] if np.isfinite(problem.limits.each) else np.zeros(0, dtype=int)
+    return [int(pool) for pool in np.unique(pools[pools >= 0])]
 
 
 def share_row(part: Part, chosen: Bools) -> Floats:

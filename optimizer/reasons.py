@@ -50,9 +50,7 @@ def break_even(problem: Problem, dispatch: Dispatch, tariff: int) -> tuple[float
     holding / (p - usage), where p is what the streams it serves would pay as they go for as much work; None where
     nothing else could serve them, or where its usage price alone is dearer.
     """
-    served = dispatch.gpu_hours[:, tariff]
-    if not served.any():
-        served = problem.demand @ problem.weight * (problem.rates[:, tariff] > 0)
+    served = _served(problem, dispatch, tariff)
     unit = np.where(problem.held, np.inf, problem.unit_price)
     going = unit.min(axis=1)
     if not served.any() or not np.isfinite(going[served > 0]).all():
@@ -61,6 +59,18 @@ def break_even(problem: Problem, dispatch: Dispatch, tariff: int) -> tuple[float
     price = float(served[used] @ (problem.rates[used, tariff] * going[used]) / served.sum())
     margin = price - problem.usage[tariff]
     return (float(problem.holding[tariff] / margin) if margin > 0 else None), int(np.argmin(unit[np.argmax(served)]))
+
+
+def _served(problem: Problem, dispatch: Dispatch, tariff: int) -> Floats:
+    """Return the GPU-hours of each stream that a tariff serves or, where it serves nothing, could."""
+    served = dispatch.gpu_hours[:, tariff]
+    return served if served.any() else problem.demand @ problem.weight * (problem.rates[:, tariff] > 0)
+
+
+def _for_gangs(problem: Problem, dispatch: Dispatch, tariff: int, rival: int, currency: str) -> str:
+    """Say what a rival costs the gangs that a tariff serves, where that is more than its price."""
+    more = float(problem.stalled[np.argmax(_served(problem, dispatch, tariff)), rival])
+    return f", {money(problem.usage[rival] + more, currency)} for its gangs" if more else ""
 
 
 def why_buy(
@@ -84,6 +94,7 @@ def why_buy(
     share, rival = break_even(problem, dispatch, tariff)
     if share is not None and rival is not None:
         text += f"; break-even is {percent(share)}, against {tariffs[rival].offer_id} at {price_of(tariffs[rival])}"
+        text += _for_gangs(problem, dispatch, tariff, rival, own.currency)
     elif share is None:
         text += "; nothing that is paid as it is used could serve instead"
     return text + _beyond(own, count, problem.hours[tariff], horizon_hours)
@@ -138,4 +149,4 @@ def shares_cost(problem: Problem, dispatch: Dispatch) -> Floats:
     """Return $ of each stream for each tariff: its usage where it runs, and its share of the holding cost by hours."""
     used = dispatch.used
     rate = np.divide(problem.holding * dispatch.held, used, out=np.zeros_like(used), where=used > 0) + problem.usage
-    return dispatch.gpu_hours * (rate + problem.moving)
+    return dispatch.gpu_hours * (rate + problem.on_top)

@@ -1,6 +1,6 @@
 """The same optimum with less to decide: six reductions, each exact, each with its reason.
 
-1. Dominated ways to serve are dropped (`useful_pairs`).
+1. Dominated ways to serve are dropped (`useful_pairs`, and `without_spare_pools` under a limit on each spot pool).
 2. Dominated or worthless commitments are dropped (`useful_offers`).
 3. Workloads with the same ways to be served are summed into one class.
 4. Commitments that serve the same classes at the same usage price share one pool.
@@ -86,7 +86,7 @@ def parts_of(problem: Problem, labels: Labels | None = None) -> list[Part]:
             same again and again.
     """
     labels = {} if labels is None else labels
-    pairs = useful_pairs(problem)
+    pairs = without_spare_pools(problem, useful_pairs(problem))
     offers = useful_offers(problem, pairs)
     pairs = in_chains(problem, pairs & (~problem.held | offers))
     return [
@@ -131,6 +131,37 @@ def useful_pairs(problem: Problem) -> Bools:
     return keep
 
 
+def without_spare_pools(problem: Problem, pairs: Bools) -> Bools:
+    """Drop spot for a stream that has as much of cheaper spot as all who can use that could.
+
+    Under a limit on each pool a cheaper pool stands in for a dearer one until it is full. Where the cheaper ones cannot
+    all be full while the dearer one is used, one of them has room for what it serves.
+    """
+    if not np.isfinite(problem.limits.each):
+        return pairs
+    needed, unit, endless = problem.demand @ problem.weight, problem.unit_price, problem.endless
+    keep, full = pairs.copy(), problem.limits.each * problem.demanded
+    most = min(problem.limits.spot, 1.0) * problem.demanded
+    stands_in = {int(one): _stands_in(problem, int(one)) for one in np.flatnonzero(problem.spot & endless)}
+    for stream, price in enumerate(unit):
+        spot = np.flatnonzero(problem.spot & pairs[stream])
+        cheaper: list[int] = []
+        for tariff in map(int, spot[np.argsort(price[spot], kind="stable")]):
+            others = [one for one in cheaper if stands_in[one][tariff]]
+            users = float(needed[(problem.rates[:, others] > 0).any(axis=1)].sum())
+            if len(np.unique(problem.pool[others])) * full >= min(users, most) and others:
+                keep[stream, tariff] = False
+            elif endless[tariff]:
+                cheaper.append(tariff)
+    return keep
+
+
+def _stands_in(problem: Problem, cheap: int) -> Bools:
+    """Say for which tariffs a spot pool can stand in while it has room: those that are of other pools."""
+    always = (problem.open <= problem.open[cheap]).all(axis=1)
+    return np.asarray(always & _no_harder_on_the_rest(problem, cheap) & (problem.pool != problem.pool[cheap]))
+
+
 def useful_offers(problem: Problem, pairs: Bools) -> Bools:
     """Say which commitments are worth considering.
 
@@ -145,7 +176,7 @@ def useful_offers(problem: Problem, pairs: Bools) -> Bools:
     parents, bound = problem.parents, problem.bound
     worthless &= ~counted(problem)
     useful |= parents & problem.held
-    if problem.limits.spot == np.inf and not problem.limits.providers:
+    if min(problem.limits.spot, problem.limits.each) == np.inf and not problem.limits.providers:
         useful &= ~worthless | parents
     for other in np.flatnonzero(useful & decided & ~parents):
         rivals = np.flatnonzero(useful & decided & ~bound)
@@ -171,13 +202,21 @@ def _most_saved(problem: Problem, pairs: Bools) -> Floats:
         there = problem.open[:, label == same]
         best = problem.unit_price[:, anchors[there[anchors, 0]]].min(axis=1, initial=np.inf)
         worth = np.multiply(problem.rates, best[:, None], out=np.full_like(problem.rates, -np.inf), where=pairs)
-        most = (worth - problem.usage - problem.moving).max(axis=0, initial=-np.inf)
+        most = (worth - problem.usage - problem.on_top).max(axis=0, initial=-np.inf)
         saved = np.where(there.any(axis=1), np.maximum(saved, most), saved)
     return saved
 
 
 def _no_harder_on_limits(problem: Problem, cheap: int) -> Bools:
     """Say for which tariffs the cheap one can stand in without using up a limit that they do not."""
+    same = _no_harder_on_the_rest(problem, cheap)
+    if np.isfinite(problem.limits.each) and problem.spot[cheap]:
+        same &= problem.pool == problem.pool[cheap]
+    return same
+
+
+def _no_harder_on_the_rest(problem: Problem, cheap: int) -> Bools:
+    """Say the same where a limit on each spot pool is not asked about."""
     same = np.ones(len(problem.usage), dtype=bool)
     if np.isfinite(problem.limits.spot) and problem.spot[cheap]:
         same &= problem.spot
@@ -205,6 +244,7 @@ def _replaces(problem: Problem, pairs: Bools, rival: int, other: int) -> bool:
         and (problem.calendar[rival] == problem.calendar[other]).all()
         and all(floor.usage[rival] or not floor.usage[other] for floor in problem.floors)
         and all(floor.holding[rival] or not floor.holding[other] for floor in problem.floors)
+        and (not problem.floors or _interest(problem, rival) <= _interest(problem, other))
         and (np.isinf(problem.limits.upfront_usd) or problem.upfront[rival] <= problem.upfront[other])
         and (np.isinf(problem.limits.committed) or problem.gpus[rival] <= problem.gpus[other])
         and (
@@ -214,14 +254,21 @@ def _replaces(problem: Problem, pairs: Bools, rival: int, other: int) -> bool:
     )
 
 
+def _interest(problem: Problem, tariff: int) -> float:
+    """Return $ per GPU-hour of holding that are what capital costs, which counts towards no spend."""
+    return float((problem.holding - problem.paid_holding)[tariff])
+
+
 def chains(problem: Problem, pairs: Bools) -> Ints:
     """Number pay-as-you-go tariffs so that those of one number differ only in price, and never meet in time."""
     label = np.full(len(problem.usage), -1)
     found: dict[tuple[object, ...], list[tuple[int, Bools]]] = {}
+    on_top, stalled = problem.on_top, problem.stalled
     for tariff in np.flatnonzero(~problem.held & pairs.any(axis=0)):
         counts = tuple((bool(floor.usage[tariff]), float(floor.discounts[tariff])) for floor in problem.floors)
-        same = (problem.rates[:, tariff].tobytes(), problem.moving[:, tariff].tobytes())
-        key = (*same, str(problem.provider[tariff]), bool(problem.spot[tariff]), counts)
+        same = (problem.rates[:, tariff].tobytes(), on_top[:, tariff].tobytes(), stalled[:, tariff].tobytes())
+        pool = int(problem.pool[tariff]) if np.isfinite(problem.limits.each) else -1
+        key = (*same, str(problem.provider[tariff]), bool(problem.spot[tariff]), pool, counts)
         known = found.setdefault(key, [])
         there = problem.open[tariff]
         place = next((place for place, (_, taken) in enumerate(known) if not (taken & there).any()), len(known))
@@ -278,7 +325,8 @@ def _classes(problem: Problem, pairs: Bools, streams: Ints) -> list[Ints]:
     """Sum streams that can be served in the same ways: what serves the sum serves each, in proportion."""
     if not len(streams):
         return []
-    ways = np.hstack([np.where(pairs[streams], each[streams], 0.0) for each in (problem.rates, problem.moving)])
+    terms = [problem.rates, problem.moving, *([problem.stalled] if problem.stalling.any() else [])]
+    ways = np.hstack([np.where(pairs[streams], each[streams], 0.0) for each in terms])
     _, label = np.unique(ways, axis=0, return_inverse=True)
     return [streams[label.ravel() == index] for index in range(label.max() + 1)]
 
@@ -340,7 +388,8 @@ def _assemble(problem: Problem, pairs: Bools, classes: list[Ints], supplies: lis
     pair_class, pair_supply = np.nonzero(served)
     held = problem.held[heads]
     cap, usage = _over_time(problem, supplies)
-    pair_usage = usage[pair_supply]
+    moving, stalled = (each[np.ix_(leaders, heads)][served][:, None] for each in (problem.moving, problem.stalled))
+    pair_usage = usage[pair_supply] + stalled
     offers = [(tariff, index) for index, pool in enumerate(supplies) if held[index] for tariff in pool]
     demand = _summed(problem, classes)[:, first]
     least = np.where(served, problem.rates[np.ix_(leaders, heads)], 1.0).min(axis=0, initial=1.0)
@@ -352,7 +401,7 @@ def _assemble(problem: Problem, pairs: Bools, classes: list[Ints], supplies: lis
         pair_supply=pair_supply,
         pair_rate=problem.rates[np.ix_(leaders, heads)][served],
         pair_usage=pair_usage,
-        pair_cost=pair_usage + problem.moving[np.ix_(leaders, heads)][served][:, None],
+        pair_cost=pair_usage + moving,
         payg_cap=cap,
         offers=np.array([tariff for tariff, _ in offers], dtype=np.int64),
         supply_of=np.array([index for _, index in offers], dtype=np.int64),

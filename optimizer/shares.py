@@ -17,6 +17,7 @@ from scipy.optimize import linprog
 
 from optimizer.hours import Hours
 from optimizer.problem import Bools, Floats, Problem, sum_by
+from optimizer.program import capped_pools
 from optimizer.reduce import Part
 
 SAME = 1e-12  # of the fine: a difference below which a toll has found nothing cheaper
@@ -47,15 +48,16 @@ class Shares:
     """
 
     def __init__(self, problem: Problem, part: Part) -> None:
-        """Take the limits on spot and on providers, and the commitments to spend."""
+        """Take the limits on spot, on each pool of it and on providers, and the commitments to spend."""
         limits, heads = problem.limits, part.heads[part.pair_supply]
         capped = [(problem.spot[heads], limits.spot)] if np.isfinite(limits.spot) else []
+        capped += [(problem.pool[heads] == pool, limits.each) for pool in capped_pools(problem, part)]
         capped += [(problem.provider[heads] == name, share) for name, share in limits.providers.items()]
         rate, floors = part.pair_rate / (problem.demanded or 1.0), problem.floors
         shape, offers = part.pair_cost.shape, len(part.offers)
         shares = [np.broadcast_to((rate * counted)[:, None], shape) for counted, _ in capped]
         spent = [-part.pair_usage * floor.usage[heads][:, None] * floor.window for floor in floors]
-        holding = problem.holding[part.offers]
+        holding = problem.paid_holding[part.offers]
         paid = [-holding * floor.holding[part.offers] * _hours(part, floor.window) for floor in floors]
         rows = len(capped) + len(floors)
         dearest = float((part.pair_cost / part.pair_rate[:, None]).max(initial=0.0))

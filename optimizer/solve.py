@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from optimizer.demand import History
-from optimizer.dispatch import reached, used_by_stretch
+from optimizer.dispatch import reached, stalled_by_stretch, used_by_stretch
 from optimizer.errors import AbandonedError, InfeasibleError
 from optimizer.limits import Limits
 from optimizer.problem import Floats, Ints, Problem, sum_by
@@ -141,11 +141,12 @@ def spends(problem: Problem, solution: Solution) -> list[float]:
     if not problem.floors:
         return []
     lengths = sum_by(problem.stretch, problem.weight, problem.calendar.shape[1])
-    paid = problem.holding * solution.quantities
-    used = used_by_stretch(solution)
+    paid = problem.paid_holding * solution.quantities
+    used, stalled = used_by_stretch(solution), stalled_by_stretch(solution)
     return [
         float((paid * floor.holding) @ (problem.calendar @ (lengths * floor.window)))
         + float((problem.usage * floor.usage) @ used @ floor.window)
+        + float(floor.usage @ stalled @ floor.window)
         for floor in problem.floors
     ]
 

@@ -15,6 +15,7 @@ from optimizer.demand import Demand, History, Horizon, demand_from, history_of
 from optimizer.edits import Change
 from optimizer.errors import InfeasibleError
 from optimizer.floors import SpendTerms, discounted, spends_of
+from optimizer.gangs import notes_on_gangs
 from optimizer.ladder import AT_THE_START, Buying
 from optimizer.limits import Limits
 from optimizer.problem import Problem, problem_of
@@ -87,7 +88,8 @@ def stated_of(inputs: Inputs, memory: Memory | None = None) -> Stated:
         return _uncertain(inputs, history, horizon, spends)
     tariffs, demand, found = _terms(inputs, history, horizon, spends)
     problem = problem_of(demand, tariffs, inputs.limits, spends)
-    return Stated(horizon=horizon, demand=demand, tariffs=tariffs, problem=problem, found=(*found, *demand.diagnostics))
+    known = (*found, *demand.diagnostics, *notes_on_gangs(demand.streams, tariffs))
+    return Stated(horizon=horizon, demand=demand, tariffs=tariffs, problem=problem, found=known)
 
 
 def _history(inputs: Inputs, memory: Memory) -> History:
@@ -119,7 +121,7 @@ def _terms(
 
 def _uncertain(inputs: Inputs, history: History, horizon: Horizon, spends: Sequence[SpendTerms]) -> Stated:
     """State all scenarios as one program."""
-    shared = inputs.limits.providers or math.isfinite(inputs.limits.spot)
+    shared = inputs.limits.providers or math.isfinite(min(inputs.limits.spot, inputs.limits.each))
     if spends or (inputs.risk and shared):
         what = "commitments to spend" if spends else "limits on shares under a weight of risk"
         raise InputError("scenarios", f"do not go with {what}", "take one of the two out of the plan")
@@ -138,7 +140,8 @@ def _uncertain(inputs: Inputs, history: History, horizon: Horizon, spends: Seque
     outlook = replace(whole.timeline.outlook, weight=inputs.risk, tail=inputs.tail)
     timeline = replace(whole.timeline, outlook=outlook)
     problem = problem_of(whole.demand, whole.tariffs, inputs.limits, spends, timeline)
-    known = tuple(dict.fromkeys((*found, *whole.demand.diagnostics)))
+    gangs = notes_on_gangs(whole.demand.streams, whole.tariffs)
+    known = tuple(dict.fromkeys((*found, *whole.demand.diagnostics, *gangs)))
     return Stated(horizon=horizon, demand=whole.demand, tariffs=whole.tariffs, problem=problem, found=known)
 
 

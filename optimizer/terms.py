@@ -12,7 +12,7 @@ from optimizer.demand import Horizon
 from optimizer.ladder import AT_THE_START, Buying, bought
 from optimizer.limits import Limits
 from optimizer.riders import tiers_of, with_riders
-from optimizer.tariffs import Rate, Tariff, ramp_of, spot_overhead
+from optimizer.tariffs import Rate, Tariff, ramp_of, spot_lost, spot_overhead
 from providers.tables import HELD, HOURS_PER_MONTH, SPEND, Diagnostic
 
 
@@ -122,6 +122,7 @@ def _plan_tariff(row: dict[str, Any], rates: Sequence[Mapping[str, Any]]) -> Tar
         lot=None,
         minimum=0.0,
         maximum=math.inf,
+        room=math.inf,
         owned=row["usd_per_hour"] if "commitment_id" in row else None,
         rates=tuple(Rate(model, region, usd) for (model, region), usd in sorted(prices.items(), key=str) if usd > 0),
     )
@@ -135,13 +136,19 @@ def _tariff(row: Mapping[str, Any]) -> Tariff:
         checkpoint=row["checkpoint_hours"],
         checkpoint_cost=row["checkpoint_cost_hours"],
     )
+    lost = spot_lost(
+        interruptions=row["mean_hours_between_interruptions"],
+        restart=row["restart_hours"],
+        checkpoint=row["checkpoint_hours"],
+    )
     price, adders = row["usage_usd_per_gpu_hour"], row["adders_usd_per_gpu_hour"]
-    held = row["purchase_option"] in HELD
+    held, spot = row["purchase_option"] in HELD, row["purchase_option"] == "spot"
     salvage = (row["salvage_usd_per_gpu_hour"] or 0.0) if held else 0.0
     start, term = row["start"], row["term_months"]
     end = row["end"] or (start + timedelta(hours=term * HOURS_PER_MONTH) if start and term else None)
     gpus = row["gpus"] if owned else None
     ramp, most = ramp_of(row["ramp"]) if held else ((), 0.0)
+    maximum = (most or math.inf) if row["max_gpus"] is None else row["max_gpus"]
     return Tariff(
         offer_id=row["commitment_id"] if owned else row["offer_id"],
         provider=row["provider"],
@@ -151,7 +158,7 @@ def _tariff(row: Mapping[str, Any]) -> Tariff:
         purchase_option=row["purchase_option"],
         status=row["status"],
         holding=row["holding_usd_per_gpu_hour"] + (adders if held else 0.0) - salvage,
-        usage=(price * overhead if row["purchase_option"] == "spot" else price) + (salvage if held else adders),
+        usage=(price * overhead if spot else price) + (salvage if held else adders),
         advertised_usage=price,
         adders=adders,
         salvage=salvage,
@@ -162,8 +169,12 @@ def _tariff(row: Mapping[str, Any]) -> Tariff:
         end=end,
         lot=row["lot_gpus"],
         minimum=row["min_gpus"] or most,
-        maximum=(most or math.inf) if row["max_gpus"] is None else row["max_gpus"],
+        maximum=maximum,
         currency=row["currency"],
         owned=(math.nan if gpus is None else gpus) if owned else None,
         exclusive=row["exclusive"] if held and not owned else None,
+        lost=lost if spot else 0.0,
+        node_gpus=row["gpus_per_node"],
+        room=math.inf if owned else maximum,
+        pool=row["offer_id"] if spot and not owned else "",
     )

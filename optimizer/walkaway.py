@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from optimizer.dispatch import spend_of, used_of
+from optimizer.dispatch import dispatch_of, spend_of, used_of
 from optimizer.errors import InfeasibleError
 from optimizer.problem import Floats, Problem
 from optimizer.solve import Memory, Solution, solve
@@ -236,19 +236,29 @@ def _exclusive_walk_away(problem: Problem, tariff: int, lacking: Solution, memor
     )
 
 
+def _hours_as_used(solution: Solution, tariff: int) -> float:
+    """Return the hours that pay-as-you-go is paid for: those used, and those that gangs lose."""
+    stalling = solution.problem.stalling[:, tariff]
+    if not stalling.any():
+        return float(used_of(solution)[tariff])
+    return float(dispatch_of(solution).gpu_hours[:, tariff] @ (1.0 + stalling))
+
+
 def _usage_walk_away(problem: Problem, tariff: int, lacking: Solution, memory: Memory) -> WalkAway:
     """Value pay-as-you-go by the highest usage price at which some of it is still used.
 
     The cost is concave in the price with the hours used as its slope, so stepping from 0 by (V - cost) / hours used
-    never steps past that price, and lands on it after finitely many pieces.
+    never steps past that price, and lands on it after finitely many pieces. Where gangs use it, it is concave from the
+    adders on, below which a vendor would have to pay for the hours that gangs lose.
     """
-    free = priced = solve(problem.with_terms(tariff, usage=0.0), memory)
-    price, hours = 0.0, float(used_of(free)[tariff])
+    price = float(problem.beside[tariff]) if problem.stalling[:, tariff].any() else 0.0
+    free = priced = solve(problem.with_terms(tariff, usage=price), memory)
+    hours = _hours_as_used(free, tariff)
     wanted = hours > 0
     while hours > 0 and lacking.cost - priced.cost > SAME * abs(lacking.cost):
         price += (lacking.cost - priced.cost) / hours
         priced = solve(problem.with_terms(tariff, usage=price), memory)
-        hours = float(used_of(priced)[tariff])
+        hours = _hours_as_used(priced, tariff)
     quoted = float(problem.usage[tariff])
     return WalkAway(
         tariff=tariff,

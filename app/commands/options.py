@@ -92,7 +92,7 @@ def input_options(command: F) -> F:
             "--limit",
             multiple=True,
             metavar="LIMIT",
-            help="spot<=40%, committed<=70%, provider.aws<=50%, upfront<=2M or term<=12mo.",
+            help="spot<=40%, spot.each<=10%, committed<=70%, provider.aws<=50%, upfront<=2M or term<=12mo.",
         ),
         click.option("--horizon", metavar="TIME", help="12mo (the default), 1y and so on, or history."),
         click.option(

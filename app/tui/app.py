@@ -113,9 +113,10 @@ class TrancheApp(App[None]):
         self.call_after_refresh(self._load)
 
     def _load(self) -> None:
-        """Load the screens, and read the files beside them."""
+        """Load the screen that nobody has chosen another for yet, and read the files beside it."""
         self._begin(lambda: opened(self._request, self._opening, self._present))
-        self.switch_mode(modes.OPENING)
+        if self.current_mode == FIRST:
+            self.switch_mode(modes.OPENING)
 
     def _begin(self, work: Callable[[], T]) -> None:
         """Do some work beside the screen; what was begun before is no longer waited for."""

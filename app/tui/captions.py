@@ -115,10 +115,12 @@ def message(desk: Desk) -> str:
         edit = words.name(desk.history.now.edit or "the offers as they were read")
         until = "" if desk.shown is desk.history.now else "; until then the plan before it is shown"
         return f"{edit}: {desk.stage}{words.ellipsis()}{until}"
-    if desk.note:
-        return desk.note
     if not desk.problem:
-        return changes_in(desk)
+        return desk.note or changes_in(desk)
+    return f"{desk.note}; {_problem(desk)}" if desk.note else _problem(desk)
+
+
+def _problem(desk: Desk) -> str:
     if desk.history is None:
         return f"{desk.problem} (q quits)"
     return f"No plan: {desk.problem}{' (the plan before it stays on screen)' if desk.plan else ''}"

@@ -58,7 +58,10 @@ class Stretch:
 
 @dataclass
 class Plain:
-    """One plan to make; `limits` maps spot, committed, upfront, term and provider.NAME to a number."""
+    """One plan to make; `limits` maps spot, spot.each, committed, upfront, term and provider.NAME to a number.
+
+    capital: what capital costs in a year, as a share of it.
+    """
 
     usage: list[dict]
     offers: list[dict]
@@ -70,6 +73,7 @@ class Plain:
     questions: Mapping[str, Terms] = field(default_factory=dict)
     ladder_months: float | None = None
     moves: tuple = ()
+    capital: float = 0.0
 
     def cost(self) -> float:
         """Return the cost of the cheapest plan, inf where there is none."""
@@ -252,6 +256,24 @@ class Plain:
 
     def upfront(self, row: dict) -> float:
         """Return the dollars paid at the start for one GPU."""
+        hours = self.paid_hours(row) or self.needs.horizon_hours
+        return row["upfront_share"] * row["holding_usd_per_gpu_hour"] * hours
+
+    def interest(self, row: dict) -> float:
+        """Return what paying a part at the start costs more, by the hour of one GPU, than paying it month by month.
+
+        A dollar at the start of n months is worth the same n payments at the ends of the months, each discounted: of
+        what capital costs in a month, as often as it makes up a year's cost in twelve.
+        """
+        paid = self.paid_hours(row)
+        months = self.months if paid is None else paid / MONTH
+        if not self.capital or not months or "commitment_id" in row:
+            return 0.0
+        worth = (1 - (1 + self.capital) ** (-months / 12)) / ((1 + self.capital) ** (1 / 12) - 1)
+        return row["upfront_share"] * row["holding_usd_per_gpu_hour"] * (months / worth - 1)
+
+    def paid_hours(self, row: dict) -> float | None:
+        """Return the hours that a GPU is paid for: its term or its dates, ramped up; None where it has neither."""
         start, end = self.begun(row)["start"], window(row)[1]
         term = row["term_months"] * MONTH if row["term_months"] else None
         dated = (end - start).total_seconds() / 3600 if start and end else None
@@ -260,7 +282,7 @@ class Plain:
             edges = [*((at - start).total_seconds() / 3600 for at, _ in steps), whole]
             spans = [max(min(b, whole) - min(a, whole), 0.0) for a, b in pairwise(edges)]
             whole = sum(share * span for (_, share), span in zip(steps, spans, strict=True))
-        return row["upfront_share"] * row["holding_usd_per_gpu_hour"] * (whole or self.needs.horizon_hours)
+        return whole
 
     @cached_property
     def needs(self) -> Needs:
@@ -273,7 +295,7 @@ def plain_cost(usage, offers, commitments, rules, limits, months, now, **more) -
 
 
 def plain(usage, offers, commitments, rules, limits, months, now, **more) -> Plain:
-    """State a plan from checked tables; `more` is ladder_months and moves."""
+    """State a plan from checked tables; `more` is ladder_months, moves and capital."""
     return Plain(
         usage=usage.to_dicts(),
         offers=offers.to_dicts(),

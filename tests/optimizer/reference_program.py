@@ -28,6 +28,7 @@ class Program:
         ]
         self.committed: dict[int, float] = {}
         self.spot: dict[int, float] = {}
+        self.pools: dict[str, dict[int, float]] = {}
         self.shares: dict[str, dict[int, float]] = {}
         self.holdings = Holdings(plan, self.milp, self.rows, self.rates)
         self.held = self.holdings.held
@@ -66,14 +67,16 @@ class Program:
         asked = self.plan.asked_of(row).holding
         return row["holding_usd_per_gpu_hour"] + row["adders_usd_per_gpu_hour"] if asked is None else asked
 
-    def _usage_price(self, row: dict, when: datetime) -> float:
+    def _usage_price(self, row: dict, when: datetime, nodes: float) -> float:
         asked = self.plan.asked_of(row).usage
         if asked is not None:
-            return asked
+            return asked + (asked - row["adders_usd_per_gpu_hour"]) * (overhead(row, nodes) / overhead(row) - 1.0)
         if row["purchase_option"] in HELD:
             return row["usage_usd_per_gpu_hour"]
         moved = row["usage_usd_per_gpu_hour"] * factor(self.plan.moves, row, self.plan.begin(), when)
-        return moved * (overhead(row) if row["purchase_option"] == "spot" else 1.0) + row["adders_usd_per_gpu_hour"]
+        return (
+            moved * (overhead(row, nodes) if row["purchase_option"] == "spot" else 1.0) + row["adders_usd_per_gpu_hour"]
+        )
 
     # One hour
 
@@ -104,7 +107,7 @@ class Program:
         rate, (when, weight) = self.rates[stream, name_of(row)], at
         if rate == 0:
             return
-        prices = {"own": self._usage_price(row, when)}
+        prices = {"own": self._usage_price(row, when, self.needs.nodes(stream, row))}
         holding = self.held.get(name_of(row))
         if holding and holding.extra is not None:
             prices["burst"] = (row["burst_usd_per_gpu_hour"] or 0.0) + row["adders_usd_per_gpu_hour"]
@@ -122,6 +125,7 @@ class Program:
         self.shares.setdefault(row["provider"], {})[x] = rate * weight
         if row["purchase_option"] == "spot":
             self.spot[x] = rate * weight
+            self.pools.setdefault(name_of(row), {})[x] = rate * weight
 
     def _serve_from_dollars(
         self, stream: tuple, weight: float, drawn: dict[str, dict[int, float]], serving: dict[int, float]
@@ -143,6 +147,7 @@ class Program:
         share, until = self.plan.there(row, when), self.plan.exit(row)
         gpus = holding.gpus if until is None or when < until else holding.rest
         self._pay(gpus, weight * share * self._holding_price(row), row, when)
+        self.milp.cost[gpus] += weight * share * self.plan.interest(row)
         self.committed[gpus] = self.committed.get(gpus, 0.0) + weight * share
         idle = self.milp.variable(0.0)
         self._pay(idle, -weight * (row["salvage_usd_per_gpu_hour"] or 0.0), row, when)
@@ -187,6 +192,9 @@ class Program:
         for name, most in self.plan.limits.items():
             if name == "upfront":
                 self.milp.row(cash, -math.inf, most)
+            elif name == "spot.each":
+                for pool in self.pools.values():
+                    self.milp.row(pool, -math.inf, most * self.needs.demanded())
             elif name != "term":
                 self.milp.row(parts.get(name, {}), -math.inf, most * self.needs.demanded())
 

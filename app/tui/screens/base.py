@@ -149,6 +149,7 @@ class BaseScreen(Screen[None]):
         """Draw what changed while another screen was shown."""
         if self._drawn is not self.desk:
             self.show(self.desk)
+        self.refresh_bindings()
 
     def show(self, desk: Desk) -> None:
         """Draw what changed on the desk; a screen that nobody sees waits until somebody does."""
@@ -197,7 +198,7 @@ class BaseScreen(Screen[None]):
 
     def _say(self, desk: Desk) -> None:
         line, text = self.query_one("#message", Static), captions.message(desk)
-        line.set_class(bool(desk.problem) and not desk.note, "-wrong")
+        line.set_class(bool(desk.problem), "-wrong")
         if text != self._said:
             self._said, line.display = text, bool(text)
             line.update(Text(text))
@@ -230,6 +231,9 @@ class BaseScreen(Screen[None]):
 
     def refresh_bindings(self) -> None:
         """Draw the keys again where others are possible; a footer holds on to all that it has ever shown."""
+        if not self.is_current:  # nobody sees them, or the program is ending
+            self._keys = []
+            return
         keys = [(key, one.binding.action, one.enabled) for key, one in self.active_bindings.items()]
         if self.is_mounted and keys == self._keys:
             return
