@@ -82,7 +82,7 @@ def test_a_vendor_is_worth_what_the_plan_costs_more_without_it():
 
 
 @given(cases(quotes=1, quoted=("reserved", "contract")))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_every_step_is_what_the_plain_program_buys(case):
     offers = [row | {"min_gpus": 0.0, "max_gpus": None} if row["offer_id"] == "q0" else row for row in case.offers]
     open_case = case.but(offers=offers)

@@ -48,7 +48,7 @@ def test_overage_is_only_there_with_something_held():
 @pytest.mark.parametrize("limited", [False, True])
 def test_a_plan_with_instruments_costs_what_the_plain_program_costs(limited):
     @given(cases(limited=limited, instruments=True))
-    @settings(EVERY, max_examples=60)
+    @settings(EVERY, max_examples=40)
     def check(case):
         check_agrees(case)
 

@@ -19,7 +19,7 @@ from optimizer.stated import Stated, solved, stated_of
 RELATIVE = 1e-7
 DUST = 1e-6
 EVERY = settings(
-    max_examples=200,
+    max_examples=120,
     derandomize=True,
     deadline=None,
     phases=(Phase.explicit, Phase.generate, Phase.shrink),
@@ -45,7 +45,7 @@ def test_hours_in_groups_change_nothing(limited, instruments):
     """Every history is long: the master starts from three groups of hours, as it does for a year."""
 
     @given(cases(limited=limited, instruments=instruments))
-    @settings(EVERY, max_examples=25 if instruments else 60)
+    @settings(EVERY, max_examples=25 if instruments else 40)
     def check(case):
         with patch("optimizer.solve.SMALL", 0):
             check_agrees(case)
@@ -123,7 +123,7 @@ def test_a_minimum_that_alone_can_serve_a_long_history():
 
 
 @given(cases())
-@settings(EVERY, max_examples=100)
+@settings(EVERY, max_examples=50)
 def test_every_promise_is_kept(case):
     try:
         stated = stated_of(case.inputs())

@@ -54,7 +54,7 @@ def reserved(price: float = 1.0, **columns: object) -> dict:
 @pytest.mark.parametrize("limited", [False, True])
 def test_a_plan_costs_what_the_program_that_sends_work_costs(limited):
     @given(shift_cases(limited=limited))
-    @settings(EVERY, max_examples=60)
+    @settings(EVERY, max_examples=30)
     def check(case):
         check_agrees(case)
 
@@ -64,7 +64,7 @@ def test_a_plan_costs_what_the_program_that_sends_work_costs(limited):
 @pytest.mark.parametrize("name", DRAWN)
 def test_so_does_a_plan_with_one_instrument(name):
     @given(shift_cases(instruments=(name,)))
-    @settings(EVERY, max_examples=12)
+    @settings(EVERY, max_examples=6)
     def check(case):
         check_agrees(case)
 
@@ -72,7 +72,7 @@ def test_so_does_a_plan_with_one_instrument(name):
 
 
 @given(shift_cases())
-@settings(EVERY, max_examples=30)
+@settings(EVERY, max_examples=12)
 def test_so_does_a_plan_of_a_long_history(case):
     """The master knows the hours in which work runs as groups, as it does for a year."""
     with patch("optimizer.solve.SMALL", 0):
@@ -80,7 +80,7 @@ def test_so_does_a_plan_of_a_long_history(case):
 
 
 @given(shift_cases())
-@settings(EVERY, max_examples=40)
+@settings(EVERY, max_examples=20)
 def test_with_lots_a_large_program_states_true_bounds(case):
     """What is bought in lots is left out of a large program: it is no proof then, but never wrong."""
     expected = case.plain().cost()
@@ -112,7 +112,7 @@ def test_to_wait_makes_a_difference_somewhere():
 
 
 @given(shift_cases())
-@settings(EVERY, max_examples=60)
+@settings(EVERY, max_examples=30)
 def test_every_promise_is_kept(case):
     try:
         stated = stated_of(case.inputs())
@@ -152,7 +152,7 @@ def check_hours_of_work(case: ShiftCase, stated: Stated, ran: np.ndarray) -> Non
 
 
 @given(shift_cases())
-@settings(EVERY, max_examples=40)
+@settings(EVERY, max_examples=12)
 def test_a_window_of_an_hour_is_none(case):
     once = case.windows(1)
     none = once.but(rules=tuple(replace(rule, window_hours=None) for rule in once.rules))
@@ -160,7 +160,7 @@ def test_a_window_of_an_hour_is_none(case):
 
 
 @given(shift_cases())
-@settings(EVERY, max_examples=40)
+@settings(EVERY, max_examples=20)
 def test_a_wider_window_never_costs_more(case):
     costs = [cost(case.windows(hours)) for hours in (1, 2, 3, 6, 30)]
     for narrow, wide in pairwise(costs):
@@ -254,7 +254,7 @@ def test_a_block_is_worth_what_work_that_waits_makes_of_it(block, worth):
 
 
 @given(shift_cases(quotes=1, quoted=("reserved", "contract"), limited=False))
-@settings(EVERY, max_examples=25)
+@settings(EVERY, max_examples=12)
 def test_walk_away_prices_are_those_of_the_second_formulation(case):
     try:
         [found] = plan_of(case.inputs()).walk_away

@@ -87,7 +87,7 @@ def _signed(case: Case, name: str, usd: float) -> dict:
 
 
 @given(cases(quotes=1, limited=False), st.sampled_from(RIDERS))
-@settings(EVERY, max_examples=40)
+@settings(EVERY, max_examples=25)
 def test_at_its_walk_away_price_a_quote_with_riders_is_neither_here_nor_there(drawn, rider):
     """The second formulation with the block at that price, whatever comes with it, costs what it does without."""
     quote = next(row for row in drawn.offers if row.get("status") == "quote")

@@ -23,8 +23,8 @@ from tests.optimizer.reference_draws import DRAWN, with_instruments
 from tests.optimizer.reference_worked import flat
 from tests.optimizer.test_random_instances import EVERY, check_agrees
 
-SOME = settings(EVERY, max_examples=60)
-FEW = settings(EVERY, max_examples=15)
+SOME = settings(EVERY, max_examples=30)
+FEW = settings(EVERY, max_examples=8)
 HABITS = {
     "mean_hours_between_interruptions": 24.0,
     "restart_hours": 0.25,

@@ -128,19 +128,19 @@ def test_a_quote_for_hours_that_the_history_lacks_is_declined():
 
 
 @given(cases(quotes=1))
-@settings(SOME, max_examples=50)
+@settings(SOME, max_examples=25)
 def test_a_walk_away_price_is_where_the_plain_program_turns(case):
     check_turns(case)
 
 
 @given(cases(quotes=2, limited=False))
-@settings(SOME, max_examples=25)
+@settings(SOME, max_examples=15)
 def test_two_quotes_are_each_valued_with_the_other_on_offer(case):
     check_turns(case)
 
 
 @given(cases(quotes=1, quoted=("on_demand", "spot")))
-@settings(SOME, max_examples=40)
+@settings(SOME, max_examples=25)
 def test_pay_as_you_go_is_worth_the_highest_price_at_which_it_is_used(case):
     try:
         values = plan_of(case.inputs()).walk_away
@@ -264,7 +264,7 @@ def test_the_decision_turns_at_the_walk_away_price(case):
 
 
 @given(cases(quotes=1))
-@settings(SOME, max_examples=25)
+@settings(SOME, max_examples=12)
 def test_what_was_solved_before_changes_no_figure(case):
     """Edits in one session, the first of them undone at the end: each plan is the one that a fresh session finds."""
     memory = Memory()
