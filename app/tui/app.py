@@ -158,7 +158,10 @@ class TrancheApp(App[None]):
             self._refreshing = self.run_worker(work, group="live", exit_on_error=False)
 
     def _look_at_files(self) -> None:
-        """Say that a file is another than the one that was read."""
+        """Say that a file is another than the one that was read, or that the session could not be saved."""
+        problem = self._keeper.problem if self._keeper else ""
+        if problem and problem not in self.desk.note:
+            self.note(problem)
         news = changed(self._stamps) if self._stamps else ()
         if news:
             self._stamps = {}

@@ -197,6 +197,26 @@ async def test_sessions_are_named_copied_left_and_opened(hands: Any, tmp_path: P
     assert [edit.line for edit in kept.read("second").edits] == ["counter open-quote 2.1"]
 
 
+async def test_a_session_that_cannot_be_saved_is_told_of(
+    hands: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    app = TrancheApp(hands.asks(), partial(keeper_of, name="mine", sessions=Sessions(tmp_path / "sessions")))
+    async with app.run_test(size=(120, 36)) as pilot:
+        await hands.settled(pilot)
+        monkeypatch.setattr("app.sessions.replace_at_once", full)
+        assert not app.edit("counter open-quote 2.1")
+        await hands.settled(pilot)
+        while not app._keeper.problem:
+            await pilot.pause(0.02)
+        app._look_at_files()
+        await pilot.pause()
+        assert "session 'mine' cannot be saved (No space left on device)" in hands.text(app)
+        assert app.desk.edits == ("counter open-quote 2.1",)
+
+
 @pytest.mark.usefixtures("unicode_again")
 async def test_in_ascii_every_screen_is_seven_bit(app: TrancheApp, hands: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRANCHE_ASCII", "1")
