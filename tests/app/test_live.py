@@ -24,6 +24,8 @@ from app.live.source import Answer
 from app.live.state import Live, SourceState, ages
 from providers.tables import USAGE, checked
 
+pytestmark = pytest.mark.thorough
+
 
 def _helper(name: str) -> Any:
     spec = spec_from_file_location(name, Path(__file__).parents[1] / "providers" / f"{name}.py")

@@ -26,6 +26,8 @@ from app.live.state import SourceState, ages, ago, months_and_days
 from app.session import Request, load
 from providers.tables import USAGE, InputError, checked
 
+pytestmark = pytest.mark.thorough
+
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NOON = datetime(2026, 4, 1, 12, tzinfo=UTC)
 NOW = NOON + timedelta(hours=2, minutes=5)

@@ -16,6 +16,8 @@ from app.reports.planfile import decode, encode
 from app.session import Request, load
 from tests.app.test_export import assert_same_totals, totals_in
 
+pytestmark = pytest.mark.thorough
+
 HISTORIES = Path(__file__).parents[3] / "shared" / "data" / "usage"
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 SLICES = {

@@ -31,6 +31,8 @@ from tests.optimizer.test_random_instances import (
     check_service,
 )
 
+pytestmark = pytest.mark.thorough
+
 HOURS = 24
 PULSES = [0.0, 100.0] * (HOURS // 2)
 

@@ -23,6 +23,8 @@ from tests.optimizer.reference_draws import DRAWN, with_instruments
 from tests.optimizer.reference_worked import flat
 from tests.optimizer.test_random_instances import EVERY, check_agrees
 
+pytestmark = pytest.mark.thorough
+
 SOME = settings(EVERY, max_examples=30)
 FEW = settings(EVERY, max_examples=8)
 HABITS = {

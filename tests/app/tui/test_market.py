@@ -26,6 +26,8 @@ from app.tui.widgets.table import FittedTable
 from optimizer.tariffs import Tariff
 from providers.store import OFFERS, Workspace
 
+pytestmark = pytest.mark.thorough
+
 GPU = "H100-SXM-80GB"
 SMALL = "L4-24GB"
 HOSTILE = "[/foo]\x1b[31m\u202e[bold]"

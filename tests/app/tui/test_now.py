@@ -32,6 +32,8 @@ from app.tui.widgets.burn import BurnTable, Rate, daily, split_bar
 from optimizer.burn import BudgetState
 from providers.tables import USAGE, checked
 
+pytestmark = pytest.mark.thorough
+
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 AT = datetime(2026, 9, 28, 14, tzinfo=UTC)
 NOW = AT + HOUR + timedelta(minutes=4)

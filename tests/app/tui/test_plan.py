@@ -16,6 +16,8 @@ from app.tui.widgets.month_chart import MixChart
 from optimizer.policy import LimitValue
 from tests.app.conftest import DEMAND, GPU
 
+pytestmark = pytest.mark.thorough
+
 HOSTILE = "[/foo]\x1b[31m\u202e[bold]"
 START, MONTH = datetime(2026, 11, 21, tzinfo=UTC), timedelta(hours=730)
 

@@ -37,6 +37,8 @@ from optimizer.stated import stated_of
 from tests.app.conftest import DEMAND
 from tests.app.tui.conftest import NOW
 
+pytestmark = pytest.mark.thorough
+
 HOSTILE = "[/foo]\x1b[31m\u202e[bold]"
 YEAR = 8760
 FUTURES = f"""

@@ -25,6 +25,8 @@ from app.tui.widgets.filter_input import FilterInput
 from app.tui.widgets.frame_rows import FrameRows, number, specs_of
 from app.tui.widgets.table import FittedTable
 
+pytestmark = pytest.mark.thorough
+
 HOSTILE = "[/foo]\x1b[31m\u202e[bold]"
 COLUMNS = (Column(title="Offer", left=True), Column(title="List price", unit="$"), Column(title="Term"))
 OFFERS = (("b", 2.0, 12.0), ("a", 10.0, None), ("c", None, 36.0), ("d", 2.0, 1.0))

@@ -26,6 +26,8 @@ from app.tui.teams import POLICIES, Accounts, Books, Line
 from app.tui.widgets.teams import Gaps, TeamLines, UnitCosts, Wastes
 from tests.optimizer.test_burn import EVERY, HOUR, PRICES, hourly, residual, row, table, tables
 
+pytestmark = pytest.mark.thorough
+
 HOSTILE = "[/foo]\x1b[31m\u202e[bold]"
 OFFERS = PRICES.rename({"usd_per_gpu_hour": "usage_usd_per_gpu_hour"}).with_columns(purchase_option=pl.lit("on_demand"))
 APRIL, MAY = datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC)
