@@ -122,12 +122,11 @@ def solve(session: Session, first: str, tell: Callable[[Solved], bool]) -> None:
     tariffs = tariffs_in(session.inputs)
     plans = session.plans(first=first)
     try:
-        waiting = next(plans)
         for plan in plans:
-            if not tell(Solved(plan=waiting, tariffs=tariffs, seconds=monotonic() - begun, whole=False)):
+            found = Solved(plan=plan, tariffs=tariffs, seconds=monotonic() - begun, whole=False)
+            if not tell(found):
                 return
-            waiting = plan
-        tell(Solved(plan=waiting, tariffs=tariffs, seconds=monotonic() - begun))
+        tell(replace(found, whole=True, seconds=monotonic() - begun))
     finally:
         plans.close()
 
