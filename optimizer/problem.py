@@ -251,8 +251,7 @@ def problem_of(
         calendar = np.asarray(_calendar(tariffs, begins) * timeline.present)
     hours = sum_by(stretch, demand.weight, len(begins))
     rates = rates_of(demand, tariffs)
-    dollars = np.array([tariff.in_dollars for tariff in tariffs], dtype=bool)
-    beyond = np.array([tariff.beyond for tariff in tariffs], dtype=bool)
+    dollars, beyond = np.array([(tariff.in_dollars, tariff.beyond) for tariff in tariffs], dtype=bool).reshape(-1, 2).T
     return Problem(
         demand=demand.gpu_hours,
         demanded=float(demand.gpu_hours.sum(axis=0) @ demand.weight),

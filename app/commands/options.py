@@ -123,16 +123,18 @@ def input_options(command: F) -> F:
             help="How far the plan's cost may be from its proven bound, relatively: 1e-9 unless said.",
         ),
         click.option("--commit-idle", is_flag=True, help="Plan for idle GPUs too, as the workload `idle`."),
-        click.option(
-            "--session",
-            metavar="NAME",
-            help="What the terminal UI kept under this name: its files, options and edits; see tranche sessions.",
-        ),
+        session_option,
         now_option,
         config_option,
         workspace_option,
     )
     return _all(command, options)
+
+
+def session_option(command: F) -> F:
+    """Add --session."""
+    about = "What the terminal UI kept under this name: its files, options and edits; see tranche sessions."
+    return click.option("--session", metavar="NAME", help=about)(command)
 
 
 def now_option(command: F) -> F:

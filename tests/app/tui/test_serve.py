@@ -115,3 +115,4 @@ async def test_a_browser_shows_what_the_terminal_shows(hands: Any, files: Any, t
                 await asyncio.sleep(0.2)
                 shot, many = await colours(socket)
     (tmp_path / "served.png").write_bytes(shot)  # to look at
+    assert many >= PAINTED
