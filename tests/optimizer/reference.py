@@ -165,6 +165,10 @@ class Plain:
         shares = [share for at, share in self.ramp(row) if at <= time]
         return shares[-1] if shares else float(not self.ramp(row))
 
+    def begins(self, row: dict) -> bool:
+        """Return whether an offer's term, also where a ramp has no GPUs in it yet, touches the horizon."""
+        return any(runs(self.begun(row), when) for _, when, _ in self.slots)
+
     def in_force(self, row: dict) -> float:
         """Return the hours of the horizon in which an offer runs."""
         return sum(weight * self.there(row, when) for _, when, weight in self.slots)

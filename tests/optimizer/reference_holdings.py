@@ -106,10 +106,10 @@ class Holdings:
         return max(demand) / min([1.0, *rates]) / least + row["min_gpus"] + (row["lot_gpus"] or 0.0)
 
     def _at_most_one_of_each_name(self) -> None:
-        """Of the offers that share a name in `exclusive`, hold at most one; what never runs in the plan is no rival."""
+        """Of the offers that share a name in `exclusive`, hold at most one; what begins after the plan, or ended before it, is no rival."""
         names: dict[str, list[dict]] = {}
         for row in self.rows:
-            if row["exclusive"] and "commitment_id" not in row and self.plan.in_force(row):
+            if row["exclusive"] and "commitment_id" not in row and self.plan.begins(row):
                 names.setdefault(row["exclusive"], []).append(row)
         for rows in names.values():
             sure = sum(1 for row in rows if (self._fixed(row) or 0.0) > DUST)

@@ -39,6 +39,14 @@ def test_two_that_are_signed_and_exclude_each_other_leave_no_plan():
     check_agrees(flat(10, *later))
 
 
+def test_what_is_signed_excludes_the_others_before_its_first_gpus_are_there():
+    signed = offer("x", "contract", 1.0, max_gpus=4.0, exclusive="either", status="accepted", ramp="4@30")
+    other = offer("y", "contract", 1.0, max_gpus=4.0, exclusive="either")
+    assert flat(10, other).plain().cost() == pytest.approx(8760 * (4 * 1.0 + 6 * 4.0))
+    assert flat(10, signed, other).plain().cost() == pytest.approx(8760 * 10 * 4.0)  # its GPUs come after the plan
+    check_agrees(flat(10, signed, other))
+
+
 def test_overage_is_only_there_with_something_held():
     plain = EXTRAS["overage"][0].plain()
     assert plain.asked(r=Terms(quantity=0.0)).cost() == pytest.approx(8 * 260.0)
