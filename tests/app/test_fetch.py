@@ -157,6 +157,7 @@ def test_a_plan_in_another_currency_than_the_book_says_what_is_missing(tranche, 
     assert plan.json["currency"] == "EUR"
 
 
+@pytest.mark.thorough
 def test_killed_at_any_moment_a_fetch_leaves_a_readable_book(market, files, workspace):
     """Each fetch writes one of two prices; whenever it is killed, each feed has one of them, whole."""
     answers, asked = market

@@ -113,6 +113,7 @@ def test_a_part_without_hours_is_refused(train):
         backtest(falling().inputs(), train=train)
 
 
+@pytest.mark.thorough
 @given(cases())
 @settings(deadline=None, max_examples=20)
 def test_no_rule_is_cheaper_than_hindsight_which_is_the_plan_of_the_rest(case):

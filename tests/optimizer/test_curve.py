@@ -81,6 +81,7 @@ def test_a_vendor_is_worth_what_the_plan_costs_more_without_it():
     assert vendor_value(stated_of(alone.inputs()).problem, "aws", cost=2080.0) is None
 
 
+@pytest.mark.thorough
 @given(cases(quotes=1, quoted=("reserved", "contract")))
 @settings(deadline=None, max_examples=30)
 def test_every_step_is_what_the_plain_program_buys(case):

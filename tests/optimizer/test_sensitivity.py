@@ -26,6 +26,7 @@ def test_gpus_above_those_bought_stay_on_call():
         assert one.kept == one.best == pytest.approx((4 + (10 * factor - 1) * 2) * hours)
 
 
+@pytest.mark.thorough
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(case=cases(quotes=1))
 def test_what_is_kept_against_the_plan_the_best_and_the_gate(case):

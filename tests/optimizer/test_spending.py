@@ -86,6 +86,7 @@ def _signed(case: Case, name: str, usd: float) -> dict:
     return row | {"spend_usd": usd, "status": "accepted"}
 
 
+@pytest.mark.thorough
 @given(cases(quotes=1, limited=False), st.sampled_from(RIDERS))
 @settings(EVERY, max_examples=25)
 def test_at_its_walk_away_price_a_quote_with_riders_is_neither_here_nor_there(drawn, rider):

@@ -133,6 +133,7 @@ def test_a_walk_away_price_is_where_the_plain_program_turns(case):
     check_turns(case)
 
 
+@pytest.mark.thorough
 @given(cases(quotes=2, limited=False))
 @settings(SOME, max_examples=15)
 def test_two_quotes_are_each_valued_with_the_other_on_offer(case):
@@ -248,6 +249,7 @@ def slopes_at_next_gpu(case: Case, name: str) -> tuple[float, float]:
     return float(after), float(before)
 
 
+@pytest.mark.thorough
 @given(cases(quotes=2))
 @SOME
 def test_the_decision_turns_at_the_walk_away_price(case):
@@ -263,6 +265,7 @@ def test_the_decision_turns_at_the_walk_away_price(case):
                 assert flip(stated.problem, index, block=found.block, price=found.price).holds
 
 
+@pytest.mark.thorough
 @given(cases(quotes=1))
 @settings(SOME, max_examples=12)
 def test_what_was_solved_before_changes_no_figure(case):
