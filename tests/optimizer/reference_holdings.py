@@ -106,7 +106,7 @@ class Holdings:
         return max(demand) / min([1.0, *rates]) / least + row["min_gpus"] + (row["lot_gpus"] or 0.0)
 
     def _at_most_one_of_each_name(self) -> None:
-        """Of the offers that share a name in `exclusive`, hold at most one; what begins after the plan, or ended before it, is no rival."""
+        """Of the offers that share a name in `exclusive`, hold at most one; a term outside the plan rivals nobody."""
         names: dict[str, list[dict]] = {}
         for row in self.rows:
             if row["exclusive"] and "commitment_id" not in row and self.plan.begins(row):
