@@ -11,23 +11,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import OptimizeResult, linprog
 from scipy.sparse import coo_array, csr_array, eye_array, hstack, vstack
 
-from optimizer.errors import InfeasibleError, SolverError
+from optimizer.errors import InfeasibleError
 from optimizer.limits import Limits
 from optimizer.problem import Bools, Floats, Ints, Problem
 from optimizer.program import INTEGER, SEMI_INTEGER, SEMICONTINUOUS, Program, program_of, relaxed
 from optimizer.reduce import Part, parts_of
 from optimizer.shares import Shares
+from optimizer.simplex import Optimum, optimum
 from optimizer.tail import with_tail
+from optimizer.turns import run
 from optimizer.waiting import DUST, Waiting
+
+if TYPE_CHECKING:
+    from highspy import HighsBasis
 
 WHOLE = 4000  # columns up to which lots and minimums are part of the program
 FINE = 1e3  # branch and bound ends within 1e-6 of its objective: it is counted in tenths of a cent an hour
-OPTIMAL, INFEASIBLE = 0, 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,7 @@ class Shift:
 
     streams: that may wait; run[w, t]: GPU-hours of each that run in each hour of each slot. lower_bound: $ that the
     family costs at least. offers, worth: as of a PartSolution. parted: whether lots were left out of the program.
+    basis: where the program ended, None of one with lots.
     """
 
     streams: Ints
@@ -44,6 +49,12 @@ class Shift:
     offers: Ints
     worth: Floats
     parted: bool
+    basis: HighsBasis | None
+
+
+def form_of(part: Part) -> tuple[Ints | tuple[int, ...], ...]:
+    """Return what programs share that can begin where another one of them ended."""
+    return part.offers, part.supply_of, part.pair_class, part.pair_supply, *part.members, part.demand.shape
 
 
 def hourly(problem: Problem, waiting: Waiting) -> list[Part]:
@@ -52,8 +63,17 @@ def hourly(problem: Problem, waiting: Waiting) -> list[Part]:
     return [_hourly(problem, waiting, part) for part in parts if (waiting.window[_streams(part)] > 1).any()]
 
 
-def shift(problem: Problem, part: Part, waiting: Waiting) -> Shift:
+def shift(
+    problem: Problem, part: Part, waiting: Waiting, *, basis: HighsBasis | None = None, guess: Floats | None = None
+) -> Shift:
     """Return the hours in which the work of an hourly part runs at least cost.
+
+    Args:
+        problem: what to decide.
+        part: of `hourly`.
+        waiting: the work that may wait.
+        basis: where a program of the same shape ended.
+        guess: GPUs of each tariff that might be bought, to begin with where there is no basis.
 
     Raises:
         InfeasibleError: whenever it runs, something goes unserved, or a limit is broken.
@@ -64,17 +84,19 @@ def shift(problem: Problem, part: Part, waiting: Waiting) -> Shift:
     program, first = _program(problem, part, waiting)
     parted = program.whole and len(program.cost) > WHOLE
     program = relaxed(program) if parted else program
-    found, bound = _solved(program)
+    start = None if guess is None else guess[part.offers] / program.step
+    found, bound = _solved(program, basis, start)
     offers = len(part.offers)
-    slope = (found.lower.marginals + found.upper.marginals)[:offers] * program.unit / program.step
-    streams, run = _runs(problem, part, waiting, found.x[first:])
+    slope = found.slopes[:offers] * program.unit / program.step
+    streams, ran = _runs(problem, part, waiting, found.values[first:])
     return Shift(
         streams=streams,
-        run=run,
+        run=ran,
         lower_bound=bound * program.unit,
         offers=part.offers,
         worth=np.where(np.isnan(problem.pinned[part.offers]), 0.0, slope),
         parted=parted,
+        basis=None if program.whole else found.basis,
     )
 
 
@@ -98,9 +120,9 @@ def least_lacking(problem: Problem, waiting: Waiting) -> Problem:
         rows, columns = program.equal.shape[0], len(program.cost)
         short = _wider(program, cost=np.ones(rows), upper=np.full(rows, np.inf))
         equal = hstack([program.equal, eye_array(rows)], format="csr")
-        found = _run(relaxed(replace(short, cost=np.r_[np.zeros(columns), np.ones(rows)], equal=equal)))
-        streams, run = _runs(problem, part, waiting, found.x[first:])
-        moved.demand[streams] = run
+        found = optimum(relaxed(replace(short, cost=np.r_[np.zeros(columns), np.ones(rows)], equal=equal)))
+        streams, ran = _runs(problem, part, waiting, found.values[first:])
+        moved.demand[streams] = ran
     return moved
 
 
@@ -220,15 +242,14 @@ def _waits(part: Part, waiting: Waiting) -> Ints:
 # Its solution
 
 
-def _solved(program: Program) -> tuple[OptimizeResult, float]:
+def _solved(program: Program, basis: HighsBasis | None, guess: Floats | None) -> tuple[Optimum, float]:
     """Return an optimum of a program, whole quantities exactly whole, and the bound that HiGHS proved."""
     if not program.whole:
-        found = _run(program)
-        return found, float(found.fun)
-    fine = replace(program, cost=program.cost * FINE)
-    chosen = _run(fine)
+        found = optimum(program, basis=basis, guess=guess)
+        return found, found.cost
+    chosen = run(replace(program, cost=program.cost * FINE), gap=0.0)
     bound = chosen.get("mip_dual_bound")
-    return _run(_settled(program, chosen.x)), float(chosen.fun if bound is None else bound) / FINE
+    return optimum(_settled(program, chosen.x)), float(chosen.fun if bound is None else bound) / FINE
 
 
 def _settled(program: Program, values: Floats) -> Program:
@@ -244,38 +265,14 @@ def _settled(program: Program, values: Floats) -> Program:
     )
 
 
-def _run(program: Program) -> OptimizeResult:
-    for presolve in (True, False):  # as in solve.run
-        result = _linprog(program, presolve=presolve)
-        if result.status == OPTIMAL:
-            return result
-        if result.status == INFEASIBLE:
-            raise InfeasibleError
-    raise SolverError(result.message)
-
-
-def _linprog(program: Program, *, presolve: bool) -> OptimizeResult:
-    return linprog(
-        program.cost,
-        A_ub=program.above,
-        b_ub=program.above_to,
-        A_eq=program.equal,
-        b_eq=program.equal_to,
-        bounds=np.c_[program.lower, program.upper],
-        method="highs" if program.whole else "highs-ds",
-        integrality=program.integrality if program.whole else None,
-        options={"presolve": presolve} | ({"mip_rel_gap": 0.0} if program.whole else {}),
-    )
-
-
 def _runs(problem: Problem, part: Part, waiting: Waiting, backlog: Floats) -> tuple[Ints, Floats]:
     """Return the streams of a part that may wait, and run[w, t] of each; the values begin with the backlog."""
     weight, length, classes = problem.weight, waiting.measure(problem.weight), _waits(part, waiting)
     runs = []
     for place, index in enumerate(classes):
         members, left = part.members[index], backlog[place * len(weight) : (place + 1) * len(weight)]
-        run = _run_of(part.demand[index], length, left, waiting.left(members, weight), waiting.follows)
-        runs.append(waiting.shared(members, run, weight))
+        ran = _run_of(part.demand[index], length, left, waiting.left(members, weight), waiting.follows)
+        runs.append(waiting.shared(members, ran, weight))
     return np.concatenate([part.members[index] for index in classes]), np.vstack(runs)
 
 
@@ -285,7 +282,7 @@ def _run_of(arrives: Floats, length: Floats, left: Floats, most: Floats, follows
     An hour in which next to nothing runs is one in which nothing does. What is swept away runs later, so that no work
     goes missing; what is not done at the end of a run of hours is done there.
     """
-    run = np.zeros_like(arrives)
+    ran = np.zeros_like(arrives)
     dust = DUST * max(1.0, float(most.max(initial=0.0)))
     ends = np.r_[~follows[1:], True]
     stays = 0.0
@@ -296,5 +293,5 @@ def _run_of(arrives: Floats, length: Floats, left: Floats, most: Floats, follows
             stays = 0.0
         if have - stays < dust and not ends[slot]:
             stays = have
-        run[slot] = (have - stays) / length[slot]
-    return run
+        ran[slot] = (have - stays) / length[slot]
+    return ran

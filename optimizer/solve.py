@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -24,10 +25,13 @@ from optimizer.limits import Limits
 from optimizer.problem import Floats, Ints, Problem, sum_by
 from optimizer.reduce import Labels, Part, alike, parts_of
 from optimizer.shares import Shares
-from optimizer.shifting import Shift, at_those_hours, hourly, shift
+from optimizer.shifting import Shift, at_those_hours, form_of, hourly, shift
 from optimizer.streams import WorkloadRule
 from optimizer.turns import COARSE, GAP, Learned, PartSolution, nothing_known, solve_part
 from optimizer.waiting import Waiting
+
+if TYPE_CHECKING:
+    from highspy import HighsBasis
 
 SMALL = 200  # slots up to which the master knows each of them
 GROUPS = 3  # stretches of the load-duration curve that the master knows in each stretch of the horizon
@@ -50,7 +54,8 @@ class Memory:
     abandoned: Callable[[], bool] = lambda: False
     solved: dict[tuple[bytes, bool], PartSolution] = field(default_factory=dict)
     learned: dict[bytes, Learned] = field(default_factory=dict)
-    shifts: dict[bytes, Shift] = field(default_factory=dict)
+    shifts: dict[tuple[bytes, bool], Shift] = field(default_factory=dict)
+    bases: dict[bytes, HighsBasis] = field(default_factory=dict)
     labels: Labels = field(default_factory=dict)
     history: tuple[pl.DataFrame, tuple[WorkloadRule, ...], History] | None = None
 
@@ -168,32 +173,54 @@ def _solved(problem: Problem, memory: Memory, *, anew: bool) -> Solution:
     """
     if problem.waiting is None:
         return _served(problem, memory, anew=anew)
-    shifts = _shifts(problem, problem.waiting, memory)
+    bases = {} if anew else memory.bases
+    shifts = _shifts(problem, problem.waiting, memory, bases, anew=anew)
     if not shifts:
         return _served(problem, memory, anew=anew)
     best = _moved(problem, shifts, shifts, memory, anew=anew)
     for _ in range(ROUNDS if any(each.parted for each in shifts) else 0):
         bought = replace(problem, pinned=np.where(problem.held, best.quantities, problem.pinned))
-        found = _moved(problem, _shifts(bought, problem.waiting, memory), shifts, memory, anew=anew)
+        again = _shifts(bought, problem.waiting, memory, bases, anew=anew)
+        found = _moved(problem, again, shifts, memory, anew=anew)
         if found.cost >= best.cost - COARSE * GAP * abs(best.cost):
             break
         best = found
     return best
 
 
-def _shifts(problem: Problem, waiting: Waiting, memory: Memory) -> list[Shift]:
-    """Return when the work of each family runs, from memory where it was asked for before."""
-    found = []
+def _shifts(
+    problem: Problem, waiting: Waiting, memory: Memory, bases: dict[bytes, HighsBasis], *, anew: bool
+) -> list[Shift]:
+    """Return when the work of each family runs, from memory where it was asked for before; bases: to begin from."""
+    found, guess = [], None
     for part in hourly(problem, waiting):
         streams = np.concatenate(part.members)
         work = waiting.arrives[streams], waiting.window[streams], waiting.follows
-        key = _digest(_terms(problem, part)[1], streams, part.offers, *work)
-        if key not in memory.shifts:
+        key, like = _digest(_terms(problem, part)[1], streams, part.offers, *work), _digest(*form_of(part))
+        known = memory.shifts.get((key, True)) or memory.shifts.get((key, anew))
+        if known is None:
             if memory.abandoned():
                 raise AbandonedError
-            memory.shifts[key] = shift(problem, part, waiting)
-        found.append(memory.shifts[key])
+            if guess is None and like not in bases:
+                guess = _at_once(problem, waiting, memory, anew=anew)
+            known = memory.shifts[key, anew] = shift(problem, part, waiting, basis=bases.get(like), guess=guess)
+        if known.basis is not None:
+            bases.setdefault(like, known.basis)
+        found.append(known)
+    memory.bases.update(bases)
     return found
+
+
+def _at_once(problem: Problem, waiting: Waiting, memory: Memory, *, anew: bool) -> Floats | None:
+    """Return the quantities of a plan, in parts of lots, in which no work waits and nothing is limited, if any."""
+    none = np.zeros(len(problem.usage))
+    free = replace(problem, demand=waiting.arrives, waiting=None, limits=Limits(), floors=(), lot=none, minimum=none)
+    if problem.averse:
+        return None
+    try:
+        return _served(free, memory, anew=anew).quantities
+    except InfeasibleError:
+        return None
 
 
 def _moved(problem: Problem, shifts: list[Shift], bounds: list[Shift], memory: Memory, *, anew: bool) -> Solution:

@@ -109,6 +109,8 @@ def further() -> None:
     ):
         run = measure("-m", "tests.benchmarks.solving", way, str(hours))
         line(what, run, run.said.get("seconds"), "to 1e-6; budget 30 s and 2 GB")
+    plain, run = (measure("-m", "tests.benchmarks.solving", way, "2190") for way in ("waiting-plain", "waiting"))
+    line("work that may wait, 20 x 96 x 2190 h", run, run.said.get("seconds"), compared(run, plain))
     run = measure("-m", "tests.benchmarks.solving", "edited", "8760")
     line("another price on 20 x 96 x 8760 h", run, run.said.get("cost"), "mean of ten, to 1e-6; budget 0.2 s")
 

@@ -33,6 +33,13 @@ def problem(hours: int) -> Problem:
     return stated_of(inputs(hours)).problem
 
 
+def waiting(hours: int) -> Problem:
+    """Return the instance with three workloads whose work may wait."""
+    windows = {"w03": 12, "w09": 24, "w12": 6}
+    rules = (WorkloadRule(pattern=name, window_hours=window) for name, window in windows.items())
+    return stated_of(replace(inputs(hours), rules=(*RULES, *rules))).problem
+
+
 def ladder(hours: int) -> Problem:
     """Return hours that all differ, with a purchase date every twelfth of them, list prices falling by a third."""
     given = inputs(hours)

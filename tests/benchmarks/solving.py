@@ -4,16 +4,24 @@ import json
 import sys
 from functools import partial
 from time import perf_counter
+from unittest.mock import patch
 
 from optimizer.problem import Problem
 from optimizer.program import program_of
 from optimizer.reduce import plain_part
+from optimizer.shifting import shift
 from optimizer.solve import Memory, solve
 from optimizer.turns import run
-from tests.benchmarks.cases import futures, ladder, problem
+from tests.benchmarks.cases import futures, ladder, problem, waiting
 
 GAP = 1e-6  # what the budgets are for
-STATES = {"ladder": ladder, "futures": futures, "risk": partial(futures, risk=0.5)}
+STATES = {
+    "ladder": ladder,
+    "futures": futures,
+    "risk": partial(futures, risk=0.5),
+    "waiting": waiting,
+    "waiting-plain": waiting,
+}
 
 
 def ours(stated: Problem) -> float:
@@ -32,6 +40,12 @@ def edited(stated: Problem) -> float:
     return (perf_counter() - begun) / 10
 
 
+def from_nothing(stated: Problem) -> float:
+    """Solve with every large program begun with nothing, as it is through scipy."""
+    with patch("optimizer.solve.shift", lambda *given, **_: shift(*given)):
+        return ours(stated)
+
+
 def plain(stated: Problem) -> float:
     """Solve one linear program with a variable per workload, offer and hour."""
     return float(run(program_of(stated, plain_part(stated))).fun)
@@ -41,5 +55,5 @@ if __name__ == "__main__":
     way, hours = sys.argv[1], int(sys.argv[2])
     stated = STATES.get(way, problem)(hours)
     begun = perf_counter()
-    cost = {"plain": plain, "edited": edited}.get(way, ours)(stated)
+    cost = {"plain": plain, "edited": edited, "waiting-plain": from_nothing}.get(way, ours)(stated)
     print(json.dumps({"seconds": perf_counter() - begun, "cost": cost}))
