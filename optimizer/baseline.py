@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from optimizer.demand import Demand, hourly, work_of
+from optimizer.demand import Demand, work_of
 from optimizer.problem import Bools, Problem
 from optimizer.tariffs import Tariff
 
@@ -26,7 +26,7 @@ def on_demand_rates(
     served. Prices that move count by the demand that meets them. NaN where nobody sells it on demand.
     """
     sold = np.array([tariff.purchase_option == "on_demand" for tariff in tariffs], dtype=bool)
-    places = hourly(work_of(usage)).group_by(PLACE).agg(pl.col("gpu_hours").sum()).sort(PLACE)
+    places = work_of(usage).group_by(PLACE).agg(pl.col("gpu_hours").sum()).sort(PLACE)
     spent: dict[Pair, float] = {}
     needed: dict[Pair, float] = {}
     for slots, there in _in_force(problem, sold):
@@ -54,7 +54,7 @@ def current_cost(usage: pl.DataFrame, demand: Demand, rates: Mapping[Pair, float
     A workload that is not on the bill yet, or moves to another GPU model, is bought on demand, at `rates`. Without a
     forecast and planned changes this is the bill, scaled to the horizon. None where some of it has no price.
     """
-    work = hourly(work_of(usage))
+    work = work_of(usage)
     if work.filter(pl.col("gpu_hours") > 0)["effective_cost"].null_count():
         return None
     sums = work.group_by("workload", "gpu_model").agg(pl.col("gpu_hours", "effective_cost").sum())

@@ -75,6 +75,17 @@ def test_without_a_change_today_s_bill_is_scaled_to_the_horizon():
     assert current(inputs_of()) is None
 
 
+def test_a_row_of_a_day_costs_what_its_hours_do():
+    days = [row | {"granularity": "day"} for row in usage(effective_cost=25.0) if row["hour"].hour == 0]
+    hours = [
+        row | {"hour": row["hour"] + timedelta(hours=hour), "granularity": "hour"} for row in days for hour in range(24)
+    ]
+    spread = [row | {name: row[name] / 24 for name in ("gpu_hours", "effective_cost")} for row in hours]
+    change = Change(workload="a", factor=0.5)
+    assert current(inputs_of(change, rows=days)) == pytest.approx(current(inputs_of(change, rows=spread)))
+    assert rates(inputs_of(rows=days)) == rates(inputs_of(rows=spread))
+
+
 def test_with_changes_each_gpu_hour_costs_what_it_does_on_the_bill_and_a_launch_what_it_does_on_demand():
     changes = (Change(workload="a", factor=0.5), Change(workload="new", gpu_model="A", gpus=5.0))
     assert current(inputs_of(*changes, rows=usage(effective_cost=25.0))) == pytest.approx((12.5 + 5 * 3.0) * YEAR)
