@@ -112,7 +112,8 @@ def _new_quote(session: Session, edit: Edit) -> Session:
         each for each in (name, *(f"{name}-{number}" for number in range(2, len(taken) + 3))) if each not in taken
     )
     row = typed.with_columns(offer_id=pl.lit(free))
-    return _with_offers(session, pl.concat([offers, row], how="diagonal_relaxed"), f"quote {edit.text}")
+    joined = pl.concat([offers, row], how="diagonal_relaxed")
+    return _with_offers(session, _checked(joined, f"quote {edit.text}"))
 
 
 def _accept(session: Session, edit: Edit) -> Session:
@@ -195,18 +196,21 @@ def _quote(session: Session, edit: Edit) -> dict[str, Any]:
 
 
 def _with_cells(session: Session, offer_id: str, cells: Mapping[str, Any]) -> Session:
-    """Return the session with other cells in the row of one offer; they are read as those of a file would be."""
+    """Return the session with other cells in the row of one offer; they are read as those of a file would be.
+
+    The other rows have been read before, and the row keeps its name: nothing else can be wrong.
+    """
     import polars as pl
 
     offers = session.inputs.offers
     here = pl.col("offer_id") == offer_id
     row = {name: value for name, value in offers.filter(here).row(0, named=True).items() if value is not None}
     changed = _checked(pl.DataFrame([{**row, **cells}]), f"the new terms of {offer_id}")
-    return _with_offers(session, pl.concat([offers.filter(~here), changed], how="diagonal_relaxed"), offer_id)
+    return _with_offers(session, pl.concat([offers.filter(~here), changed], how="diagonal_relaxed").sort("offer_id"))
 
 
-def _with_offers(session: Session, offers: pl.DataFrame, where: str) -> Session:
-    return replace(session, inputs=replace(session.inputs, offers=_checked(offers, where)))
+def _with_offers(session: Session, offers: pl.DataFrame) -> Session:
+    return replace(session, inputs=replace(session.inputs, offers=offers))
 
 
 def _checked(offers: pl.DataFrame, where: str) -> pl.DataFrame:

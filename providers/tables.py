@@ -298,6 +298,8 @@ def _typed(frame: pl.DataFrame, column: Column, *, where: str) -> pl.Series:
     if column.name not in frame.columns:
         return pl.Series(column.name, [None] * frame.height, dtype=column.dtype)
     given = frame[column.name]
+    if given.dtype == column.dtype != pl.String:
+        return given
     if given.dtype == pl.String:
         given = given.replace("", None)
     try:
