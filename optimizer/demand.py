@@ -241,7 +241,7 @@ def hourly(usage: pl.DataFrame) -> pl.DataFrame:
     if daily.is_empty():
         return usage
     each = daily.with_columns(
-        pl.col("gpu_hours", "gpu_hours_used") / 24,
+        pl.col("gpu_hours", "gpu_hours_used", "list_cost", "effective_cost", "billed_cost") / 24,
         pl.concat_list(pl.col("hour") + pl.duration(hours=hour) for hour in range(24)).alias("hour"),
     ).explode("hour")
     return pl.concat([usage.filter(pl.col("granularity") != "day"), each])
