@@ -166,7 +166,10 @@ def _owed(finance: Finance) -> Chapter:
         *(Column(title="Still to pay", kind="money", summed=True), Column(title="Months", kind="count")),
         *(Column(title=title, kind="date") for title in ("Begins", "Ends", "Give notice by")),
     )
-    note = "When the plan begins. Notice is 90 days before the end: the contract may ask for more."
+    note = (
+        "When the plan begins. Notice is 90 days before the end: the contract may ask for more. Commitments to spend "
+        "stand in a chapter of their own, since what is bought here counts towards them."
+    )
     return _chapter("Obligations", "Obligations, expiry and renewal", note, columns, rows)
 
 
