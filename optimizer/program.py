@@ -7,9 +7,7 @@ others. GPUs of an offer are q[o] = step[o] * n[o].
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array, eye_array, hstack, kron, vstack
@@ -18,7 +16,6 @@ from optimizer.problem import Bools, Floats, Ints, Problem, sum_by
 from optimizer.reduce import Part
 
 CONTINUOUS, INTEGER, SEMICONTINUOUS, SEMI_INTEGER = 0, 1, 2, 3
-SCALE = 100  # hours whose cost the master counts: 1e-6 of a dollar of them is far below a cent of a year
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,107 +232,6 @@ def grouped(part: Part, group: Ints) -> Part:
         weight=weight,
         demand=demand,
         stretch=part.stretch[first],
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
-    """What one evaluation taught about the cost of serving, whatever is bought.
-
-    "hourly": group g costs at least base[g] + Σ_s price[s, g] · y[s, g], where y is the capacity of pool s in its
-    hours. "total": all groups together cost at least base[0] + Σ_g Σ_s price[s, g] · y[s, g] + Σ_o offer[o] · q[o],
-    where q GPUs are held of each offer. "needed": that sum must be >= 0, or some hour goes unserved.
-    """
-
-    kind: Literal["hourly", "total", "needed"]
-    base: Floats
-    price: Floats
-    offer: Floats | None = None
-
-    def slope(self, part: Part) -> Floats:
-        """Return how the sum changes with each GPU of each offer of a grouped part, [o, g] or [o, 1]."""
-        each = self.price[part.supply_of] * part.calendar[:, part.stretch]
-        if self.kind == "hourly":
-            return each
-        direct = np.zeros(len(each)) if self.offer is None else self.offer
-        return np.asarray(each.sum(axis=1, keepdims=True) + direct[:, None])
-
-
-def with_cuts(program: Program, part: Part, cuts: Sequence[Cut]) -> Program:
-    """Count the cost of serving as one variable a group, held up by the group's own dispatch and by the cuts.
-
-    theta[g] >= Σ_p weight[g] · cost[p] · x[p, g], and theta[g] >= base[g] + Σ_o slope[o, g] · step[o] · n[o]. All of
-    it is counted for a few hours of the horizon, which keeps the numbers where a solver's tolerances want them.
-
-    Args:
-        program: of the grouped part.
-        part: the grouped part.
-        cuts: in the same groups.
-    """
-    groups, count = len(part.weight), len(part.offers)
-    ways, unit = len(part.pair_class), float(part.weight.sum()) / SCALE
-    serving = coo_array(
-        (
-            program.cost[count : count + ways * groups] / unit,
-            (np.tile(np.arange(groups), ways), np.arange(count, count + ways * groups)),
-        ),
-        shape=(groups, len(program.cost)),
-    )
-    slopes, thetas, bases = _cut_rows(part, cuts)
-    learned = hstack(
-        [
-            csr_array(slopes * program.step / unit),
-            csr_array((len(slopes), len(program.cost) - count)),
-            csr_array(-thetas),
-        ]
-    )
-    rows = [
-        hstack([program.above, csr_array((program.above.shape[0], groups))]),
-        hstack([serving, -eye_array(groups)]),
-    ]
-    return replace(
-        program,
-        unit=unit,
-        cost=np.r_[program.cost[:count] / unit, np.zeros(len(program.cost) - count), np.ones(groups)],
-        equal=hstack([program.equal, csr_array((program.equal.shape[0], groups))], format="csr"),
-        above=vstack([*rows, learned], format="csr"),
-        above_to=np.r_[program.above_to, np.zeros(groups), -bases / unit],
-        lower=np.r_[program.lower, np.zeros(groups)],
-        upper=np.r_[program.upper, np.full(groups, np.inf)],
-        integrality=np.r_[program.integrality, np.zeros(groups, dtype=np.int64)],
-    )
-
-
-def cuts_alone(program: Program, part: Part) -> Program:
-    """Return a program with cuts without the groups' own dispatch: fewer rows for branch and bound, never dearer."""
-    offers, ways = len(part.offers), len(part.pair_class) * len(part.weight)
-    kept = np.r_[np.arange(offers), np.arange(offers + ways, len(program.cost))]
-    rows = program.above[:, offers : offers + ways].count_nonzero(axis=1) == 0
-    return replace(
-        program,
-        cost=program.cost[kept],
-        equal=csr_array((0, len(kept))),
-        equal_to=np.zeros(0),
-        above=program.above[rows][:, kept],
-        above_to=program.above_to[rows],
-        lower=program.lower[kept],
-        upper=program.upper[kept],
-        integrality=program.integrality[kept],
-        limit_names=(),
-    )
-
-
-def _cut_rows(part: Part, cuts: Sequence[Cut]) -> tuple[Floats, Floats, Floats]:
-    """Return slope[i, o], theta[i, g] and base[i] of the rows  slope · q - theta · cost <= -base  of all cuts."""
-    groups = len(part.weight)
-    theta = {"hourly": np.eye(groups), "total": np.ones((1, groups)), "needed": np.zeros((1, groups))}
-    sign = {"hourly": 1.0, "total": 1.0, "needed": -1.0}
-    slopes = [np.zeros((0, len(part.offers))), *(sign[cut.kind] * cut.slope(part).T for cut in cuts)]
-    thetas = [np.zeros((0, groups)), *(theta[cut.kind] for cut in cuts)]
-    return (
-        np.vstack(slopes),
-        np.vstack(thetas),
-        np.concatenate([[], *(sign[cut.kind] * cut.base for cut in cuts)]),
     )
 
 

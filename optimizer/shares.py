@@ -22,29 +22,31 @@ from optimizer.reduce import Part
 
 SAME = 1e-12  # of the fine: a difference below which a toll has found nothing cheaper
 KEPT = 1e-9  # of the demand: the solver's tolerance on a share
+FINEST = 1e-6  # of the fine, below which costs do not count apart
 TOLLS = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """The best mix: served[p, k], its cost, and what it proves for other capacities y[s, k] of the pools.
+    """The best mix: served[p, k], its cost with what falls short of a least spend, and its proof.
 
-    Serving, with what falls short of a least spend, costs at least base + Σ price * y + Σ offer * q over the horizon,
-    where q[o] GPUs are held (None: nothing that is held counts); where possible is False, that sum must be 0 or less.
+    With any capacities y[s, k] of the pools the hours of slot k cost at least base[k] + price[:, k] @ y[:, k] less
+    tolls[r] for each unit of row r that they use; where possible is False, that must be 0 or less.
     """
 
     served: Floats
     cost: float
-    base: float
+    base: Floats
     price: Floats
-    offer: Floats | None
+    tolls: Floats
     possible: bool
 
 
 class Shares:
     """What the hours of a part share: rows  Σ counts[r, p, c] · used[p, c] + held[r] · q - over[r] <= most[r].
 
-    A dollar short of a least spend costs a dollar; a share that is exceeded is fined so that it never pays.
+    A dollar short of a least spend costs a dollar; a share that is exceeded is fined so that it never pays. hard[r]:
+    whether it is a share; scale[r]: what a unit of it is, in GPU-hours or dollars.
     """
 
     def __init__(self, problem: Problem, part: Part) -> None:
@@ -62,27 +64,28 @@ class Shares:
         rows = len(capped) + len(floors)
         dearest = float((part.pair_cost / part.pair_rate[:, None]).max(initial=0.0))
         self._part = part
-        self._most = np.array([*(share for _, share in capped), *(-floor.usd for floor in floors)])
-        self._counts = np.array([*shares, *spent]).reshape(rows, *shape)
-        self._held = np.array([*np.zeros((len(capped), offers)), *paid]).reshape(rows, offers)
-        self._hard = np.arange(rows) < len(capped)
-        self._fine = np.where(self._hard, (10.0 * dearest + 1.0) * problem.demanded, 1.0)
+        self.most = np.array([*(share for _, share in capped), *(-floor.usd for floor in floors)])
+        self.counts = np.array([*shares, *spent]).reshape(rows, *shape)
+        self.held = np.array([*np.zeros((len(capped), offers)), *paid]).reshape(rows, offers)
+        self.hard = np.arange(rows) < len(capped)
+        self.fine = np.where(self.hard, (10.0 * dearest + 1.0) * problem.demanded, 1.0)
+        self.scale = np.where(self.hard, problem.demanded or 1.0, 1.0)
         self._tolls = np.zeros(rows)
 
     @property
     def rows(self) -> tuple[Floats, ...]:
         """Everything that tells these rows from others."""
-        return self._counts, self._most, self._held
+        return self.counts, self.most, self.held
 
     def kept_by(self, served: Floats, gpus: Floats) -> bool:
         """Say whether a way to serve keeps every share, and leaves nothing short."""
-        return not len(self._most) or bool((self._used(self._part.by_stretch(served)) <= self._left(gpus)).all())
+        return not len(self.most) or bool((self._used(self._part.by_stretch(served)) <= self._left(gpus)).all())
 
     def serve(self, held: Floats, gpus: Floats) -> Shared:
         """Serve every hour within the shares at least cost, or prove that these capacities cannot."""
-        found, tolls = self._mixed(held, gpus, self._part.pair_cost, tolls=self._tolls, fine=self._fine)
+        found, tolls = self._mixed(held, gpus, self._part.pair_cost, tolls=self._tolls, fine=self.fine)
         if not found.possible:
-            hard = self._hard.astype(float)
+            hard = self.hard.astype(float)
             return self._mixed(held, gpus, np.zeros_like(self._part.pair_cost), tolls=0 * tolls, fine=hard)[0]
         self._tolls = tolls
         return found
@@ -94,34 +97,35 @@ class Shares:
         costs: list[float] = []
         uses: list[Floats] = []
         for _ in range(TOLLS):
-            found = Hours(part, cost=cost + np.tensordot(tolls, self._counts, axes=1)).serve(held)
+            tried = tolls
+            found = Hours(part, cost=cost + np.tensordot(tried, self.counts, axes=1)).serve(held)
             used = part.by_stretch(found.served)
             ways.append(found.served)
             costs.append(float((cost * used).sum()))
             uses.append(self._used(used))
             mix = _cheapest_mix(np.array(costs), np.array(uses), most, fine)
-            base, offer = float(found.base @ part.weight - tolls @ self._most), tolls @ self._held
-            paid = float(tolls @ (self._most - most))
-            proven = base + paid + float((found.price * held[:, part.stretch]).sum(axis=0) @ part.weight)
-            if mix.value - proven <= SAME * max(float(fine.max()), abs(mix.value)):
+            hours = found.base + (found.price * held[:, part.stretch]).sum(axis=0)
+            proven = float(hours @ part.weight - tried @ most)
+            met = mix.value - proven <= SAME * max(float(fine.max()), abs(mix.value))
+            if met or (mix.tolls == tried).all():  # the rest is the solver's tolerance
                 break
             tolls = mix.tolls
         return Shared(
             served=np.tensordot(mix.shares, np.array(ways), axes=1),
-            cost=float(costs @ mix.shares + (fine * mix.over)[~self._hard].sum()),
-            base=base,
+            cost=float(costs @ mix.shares + (fine * mix.over)[~self.hard].sum()),
+            base=found.base * part.weight,
             price=found.price * part.weight,
-            offer=None if self._hard.all() else offer,
-            possible=float(mix.over[self._hard].sum()) <= KEPT,
+            tolls=tried,
+            possible=float(mix.over[self.hard].sum()) <= KEPT,
         ), tolls
 
     def _left(self, gpus: Floats) -> Floats:
         """Return what the hours may use of each row; caps on shares are the same whatever is held."""
-        return self._most if self._hard.all() else self._most - self._held @ gpus
+        return self.most if self.hard.all() else self.most - self.held @ gpus
 
     def _used(self, by_stretch: Floats) -> Floats:
         """Return what GPU-hours of each way in each stretch come to in each row."""
-        return np.asarray((self._counts * by_stretch).sum(axis=(1, 2)))
+        return np.asarray((self.counts * by_stretch).sum(axis=(1, 2)))
 
 
 def _hours(part: Part, window: Bools) -> Floats:
@@ -143,9 +147,10 @@ def _cheapest_mix(costs: Floats, used: Floats, most: Floats, fine: Floats) -> _M
 
     min costs·mix + fine·over  subject to  used·mix - over <= most,  Σ mix = 1,  mix, over >= 0.
     """
-    ways, limits, unit = len(costs), len(most), float(fine.max())
+    ways, limits, least = len(costs), len(most), float(costs.min())
+    unit = max(float(costs.max()) - least, FINEST * float(fine.max()))  # tolls are found to 1e-7 of it
     result = linprog(
-        np.r_[costs, fine] / unit,
+        np.r_[costs - least, fine] / unit,
         A_ub=np.hstack([used.T, -np.eye(limits)]),
         b_ub=most,
         A_eq=np.r_[np.ones(ways), np.zeros(limits)][None, :],
@@ -156,6 +161,6 @@ def _cheapest_mix(costs: Floats, used: Floats, most: Floats, fine: Floats) -> _M
     return _Mix(
         shares=result.x[:ways],
         over=result.x[ways:],
-        value=float(result.fun) * unit,
+        value=float(result.fun) * unit + least,
         tolls=np.clip(-result.ineqlin.marginals * unit, 0.0, fine),
     )

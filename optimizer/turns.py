@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import OptimizeResult, linprog
 
+from optimizer.cuts import Cut, cuts_alone, with_cuts
 from optimizer.errors import InfeasibleError, SolverError
 from optimizer.hours import Hours, held_by
 from optimizer.problem import Bools, Floats, Ints, Problem, sum_by
-from optimizer.program import CONTINUOUS, Cut, Program, cuts_alone, grouped, program_of, relaxed, with_cuts
+from optimizer.program import CONTINUOUS, Program, grouped, program_of, relaxed
 from optimizer.reduce import Part
 from optimizer.shares import Shares
 from optimizer.tail import costs_by_scenario, valued, with_tail
@@ -76,10 +77,11 @@ class _Master:
     def __init__(self, problem: Problem, part: Part, learned: Learned) -> None:
         self.coarse = grouped(part, learned.group)
         self._problem, self._cuts = problem, learned.cuts
+        self._shares = Shares(problem, part)  # what was learned may be of a part with other offers
         self._bare = program_of(problem, self.coarse)
 
     def program(self) -> Program:
-        program = with_cuts(self._bare, self.coarse, self._cuts)
+        program = with_cuts(self._bare, self.coarse, self._cuts, self._shares)
         return with_tail(program, self._problem, self.coarse) if self._problem.averse else program
 
 
@@ -161,20 +163,23 @@ def _tried(problem: Problem, part: Part, learned: Learned, gpus: Floats) -> _Tri
     held, group = held_by(part, gpus), learned.group
     holding = float(problem.holding[part.offers] * problem.hours[part.offers] @ gpus)
     found = learned.hours.serve(held)
+    none = np.zeros(len(learned.shares.most))
     if not found.complete:
-        cut = Cut(kind="needed", base=np.array([found.base.sum()]), price=_summed(found.price, group))
+        cut = Cut(kind="needed", base=np.array([found.base.sum()]), price=_summed(found.price, group), tolls=none)
         return _Tried(gpus=gpus, served=found.served, cost=np.inf, cut=cut)
     if learned.shares.kept_by(found.served, gpus):
         base = sum_by(group, found.base * part.weight)
-        cut = Cut(kind="hourly", base=base, price=_summed(found.price * part.weight, group))
+        cut = Cut(kind="cost", base=base, price=_summed(found.price * part.weight, group), tolls=none)
         cost = holding + float((part.pair_cost * part.by_stretch(found.served)).sum())
         return _Tried(gpus=gpus, served=found.served, cost=_valued(problem, part, gpus, found.served, cost), cut=cut)
     mixed = learned.shares.serve(held, gpus)
-    if not mixed.possible:
-        cut = Cut(kind="needed", base=np.array([-mixed.base]), price=-_summed(mixed.price, group))
-        return _Tried(gpus=gpus, served=mixed.served, cost=np.inf, cut=cut)
-    cut = Cut(kind="total", base=np.array([mixed.base]), price=_summed(mixed.price, group), offer=mixed.offer)
-    return _Tried(gpus=gpus, served=mixed.served, cost=holding + mixed.cost, cut=cut)
+    cut = Cut(
+        kind="cost" if mixed.possible else "use",
+        base=sum_by(group, mixed.base),
+        price=_summed(mixed.price, group),
+        tolls=mixed.tolls,
+    )
+    return _Tried(gpus=gpus, served=mixed.served, cost=holding + mixed.cost if mixed.possible else np.inf, cut=cut)
 
 
 def _valued(problem: Problem, part: Part, gpus: Floats, served: Floats, cost: float) -> float:
