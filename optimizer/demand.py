@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import polars.selectors as cs
 
 from optimizer.edits import Carry, Change, before, edited, notes_on
 from optimizer.forecast import ahead, alike, typical
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
+_AMOUNTS = ("gpu_hours", "gpu_hours_used", "list_cost", "effective_cost", "billed_cost")
 STREAM = ("workload", "gpu_model", "bound_provider", "bound_region", "interruptible")
 """What tells one stream from another."""
 
@@ -241,7 +243,7 @@ def hourly(usage: pl.DataFrame) -> pl.DataFrame:
     if daily.is_empty():
         return usage
     each = daily.with_columns(
-        pl.col("gpu_hours", "gpu_hours_used", "list_cost", "effective_cost", "billed_cost") / 24,
+        cs.by_name(*_AMOUNTS, require_all=False) / 24,
         pl.concat_list(pl.col("hour") + pl.duration(hours=hour) for hour in range(24)).alias("hour"),
     ).explode("hour")
     return pl.concat([usage.filter(pl.col("granularity") != "day"), each])

@@ -1,5 +1,6 @@
 """What a person at the desk sees and does, through the keys."""
 
+import gc
 from collections.abc import Generator
 from threading import Event
 from typing import Any
@@ -153,6 +154,16 @@ async def test_an_edit_without_a_plan_leaves_the_old_one(
         await hands.settled(pilot)
         assert app.desk.plan is not plan
         assert "No plan" not in hands.text(app)
+
+
+async def test_what_stays_is_set_aside_once_the_first_plan_is_whole(app: TrancheApp, hands: Any) -> None:
+    assert not gc.get_freeze_count()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await hands.settled(pilot)
+        assert (aside := gc.get_freeze_count())
+        await hands.type_price(pilot, "open-quote", "2.1")
+        await hands.settled(pilot)
+        assert gc.get_freeze_count() <= aside  # no later plan is
 
 
 NO_TERMS = (
