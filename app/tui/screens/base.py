@@ -10,13 +10,14 @@ from textual import on
 from textual.binding import Binding
 from textual.containers import Container
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from app.tui import captions
 from app.tui.screens.text import TextScreen, help_parts, problem_parts
 from app.tui.widgets.command_input import CommandInput
 from app.tui.widgets.filter_input import FilterInput
 from app.tui.widgets.headline import Headline
+from app.tui.widgets.key_bar import KeyBar
 from app.tui.widgets.line import Line
 from app.tui.widgets.mode_bar import ModeBar, ModeName
 from app.tui.widgets.pane import Pane, PaneBar, PaneName
@@ -83,7 +84,6 @@ class BaseScreen(Screen[None]):
     ]
 
     def __init__(self) -> None:
-        self._keys: list[tuple[str, str, bool]] = []
         super().__init__()
         self.current = 1
         self._lines = (TermsInput(), SaveInput(), CommandInput(), FilterInput())
@@ -121,7 +121,7 @@ class BaseScreen(Screen[None]):
             yield from panes
         yield Static(id="detail")
         yield Static(id="message")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Follow the desk."""
@@ -181,7 +181,7 @@ class BaseScreen(Screen[None]):
 
     def on_resize(self) -> None:
         """Fit the headline and the keys to another width."""
-        self.query_one(Footer).compact = self.size.width < ROOMY
+        self.query_one(KeyBar).compact = self.size.width < ROOMY
         self.call_after_refresh(self._fit)
 
     def _fit(self) -> None:
@@ -228,19 +228,6 @@ class BaseScreen(Screen[None]):
     def typing(self) -> bool:
         """Whether somebody types into a line."""
         return any(line.open for line in self._lines)
-
-    def refresh_bindings(self) -> None:
-        """Draw the keys again where others are possible; a footer holds on to all that it has ever shown."""
-        if not self.is_current:  # nobody sees them, or the program is ending
-            self._keys = []
-            return
-        keys = [(key, one.binding.action, one.enabled) for key, one in self.active_bindings.items()]
-        if self.is_mounted and keys == self._keys:
-            return
-        self._keys = keys
-        for footer in self.query(Footer):
-            footer.mutate_reactive(Footer.compact)  # lets go of those that are no longer shown
-        super().refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Say which actions are possible now; the others stay on screen, dimmed."""

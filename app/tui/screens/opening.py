@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from app.tui.screens.modes import OPENING
 from app.tui.widgets.headline import Headline
+from app.tui.widgets.key_bar import KeyBar
 from app.tui.widgets.mode_bar import ModeBar
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class OpeningScreen(Screen[None]):
         yield Headline(id="headline")
         yield ModeBar(OPENING)
         yield Static(id="panes")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Say that the files are being read."""

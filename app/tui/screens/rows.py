@@ -9,12 +9,13 @@ from rich.text import Text
 from textual import on
 from textual.binding import Binding
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 from textual.worker import Worker, WorkerState
 
 from app.tui.aside import aside
 from app.tui.screens.text import TextScreen, help_parts
 from app.tui.widgets.filter_input import FilterInput
+from app.tui.widgets.key_bar import KeyBar
 from app.tui.widgets.table import FittedTable
 from app.tui.words import name
 from app.tui.work import explained
@@ -67,7 +68,7 @@ class RowsScreen(Screen[None]):
         yield Static(classes="rows-title")
         yield FittedTable(tuple(spec.column for spec in specs_of(self._frame)), id="rows")
         yield FilterInput()
-        yield Footer()
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Measure the rows beside the screen."""

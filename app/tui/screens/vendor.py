@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.text import Text
 from textual.binding import Binding
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from app.tui import words
 from app.tui.quotes import said_of
 from app.tui.widgets.columns import Column, Row
+from app.tui.widgets.key_bar import KeyBar
 from app.tui.widgets.table import FittedTable
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class VendorScreen(Screen[None]):
         yield Static(Text(f"Quotes by {self._provider}", style="bold"), id="vendor-title")
         yield FittedTable(COLUMNS, id="vendor-quotes")
         yield Static(self._history(), id="vendor-history")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Fill the table."""

@@ -16,6 +16,7 @@ from app.tui.screens.jump import JumpScreen
 from app.tui.screens.modes import MODES
 from app.tui.screens.text import TextScreen
 from app.tui.widgets.command_input import CommandInput
+from app.tui.widgets.key_bar import KeyBar
 from app.tui.widgets.mode_bar import ModeName
 from app.tui.widgets.pane import Pane
 
@@ -114,6 +115,20 @@ async def test_a_key_that_does_nothing_says_why(app: TrancheApp, hands: Any) -> 
         await pilot.pause()
         assert isinstance(app.screen, TextScreen)
         assert "not now: no edit was taken back" in " ".join(hands.text(app).split())
+
+
+async def test_a_click_on_a_key_presses_it_where_it_can_be_pressed(app: TrancheApp, hands: Any) -> None:
+    async with app.run_test(size=(160, 48), tooltips=True) as pilot:
+        await hands.settled(pilot)
+        bar = app.screen.query_one(KeyBar)
+        shown = bar.render().plain
+        await pilot.click(KeyBar, offset=(shown.index("Undo"), 0))
+        assert not isinstance(app.screen, TextScreen)  # there is nothing to take back
+        await pilot.hover(KeyBar, offset=(shown.index("Help"), 0))
+        assert bar.tooltip
+        await pilot.click(KeyBar, offset=(shown.index("Help"), 0))
+        await pilot.pause()
+        assert isinstance(app.screen, TextScreen)
 
 
 async def test_a_letter_jumps_to_its_place(app: TrancheApp, hands: Any) -> None:
