@@ -12,7 +12,7 @@ from optimizer.demand import Demand, work_of
 from optimizer.problem import Bools, Problem
 from optimizer.tariffs import Tariff
 
-Pair = tuple[str, str]  # workload and GPU model
+Pair = tuple[str, str]  # workload, or provider, and GPU model
 PLACE = ("workload", "gpu_model", "provider", "region")
 
 
@@ -81,9 +81,12 @@ def _rates(
     for stream, price in zip(demand.streams, problem.unit_price[:, sold].min(axis=1, initial=math.inf), strict=True):
         pair = (stream.workload, stream.gpu_model)
         cheapest[pair] = min(float(price), cheapest.get(pair, math.inf))
+    sellers: dict[Pair, list[Tariff]] = {}
+    for index in sold:
+        sellers.setdefault((tariffs[index].provider, tariffs[index].gpu_model), []).append(tariffs[index])
     totals: dict[Pair, list[float]] = {}
     for workload, model, provider, region, gpu_hours in places.iter_rows():
-        here = _price_at([tariffs[index] for index in sold], model, provider, region)
+        here = _price_in(region, sellers.get((provider, model), []))
         price = cheapest.get((workload, model), math.inf) if here is None else here
         spent, hours = totals.get((workload, model), [0.0, 0.0])
         totals[workload, model] = [spent + price * gpu_hours if gpu_hours else spent, hours + gpu_hours]
@@ -92,7 +95,7 @@ def _rates(
     return {pair: price if math.isfinite(price) else math.nan for pair, price in found.items()}
 
 
-def _price_at(sold: Sequence[Tariff], model: str, provider: str | None, region: str | None) -> float | None:
-    there = [tariff for tariff in sold if tariff.provider == provider and tariff.gpu_model == model]
-    same = [tariff for tariff in there if region is not None and tariff.region == region]
-    return min((tariff.usage for tariff in same or there), default=None)
+def _price_in(region: str | None, sellers: Sequence[Tariff]) -> float | None:
+    """Return the lowest price in a region, or of all where nobody sells in it; None where nobody sells."""
+    same = [tariff for tariff in sellers if region is not None and tariff.region == region]
+    return min((tariff.usage for tariff in same or sellers), default=None)
