@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from optimizer.machines import AMOUNTS, exact_sum, slot
-from optimizer.policies import RESOURCES, Policy
+from optimizer.policies import Policy
 
 SOURCES = ("aws_cur", "gcp_detailed", "azure_cost", "focus", "prometheus", "opencost")
 """Where claims come from, the most trusted first: bills, then what measures, then what estimates."""
@@ -71,19 +71,19 @@ def by_workload(
         pl.when(lost).then(pl.col("hour")),
         pl.when(lost).then(pl.col("rank")),
         pl.col("gpu_scale").fill_null(1.0),
-        _part().alias("part"),
+        _part(policy).alias("part"),
     )
     key = ("kind", "owns", "hour", "rank", *(f"claim_{name}" for name in names))
     return keyed.group_by(key).agg(_sums()).collect(engine="streaming")
 
 
 def _held(policy: Policy) -> list[pl.Expr]:
-    return [policy.held(name).alias(f"{name}_held") for name in RESOURCES]
+    return [policy.held(name).alias(f"{name}_held") for name in policy.weights]
 
 
-def _part() -> pl.Expr:
+def _part(policy: Policy) -> pl.Expr:
     """Return the part of its machine that a claim pays for."""
-    terms = [pl.col(f"{name}_held") * pl.col(f"{name}_rate") for name in RESOURCES]
+    terms = [pl.col(f"{name}_held") * pl.col(f"{name}_rate") for name in policy.weights]
     return pl.sum_horizontal(*terms, pl.col("split_cost") * pl.col("split_rate"))
 
 

@@ -27,9 +27,10 @@ class Policy:
     gb: float = 0.0
     basis: Literal["larger", "requested", "used"]
 
-    def weight(self, resource: str) -> float:
-        """Return the weight of gpu, vcpu or gb."""
-        return {"gpu": self.gpu, "vcpu": self.vcpu, "gb": self.gb}[resource]
+    @property
+    def weights(self) -> dict[str, float]:
+        """Return what weighs anything, of gpu, vcpu and gb; what weighs nothing is not even summed."""
+        return {name: weight for name in RESOURCES if (weight := getattr(self, name))}
 
     def held(self, resource: str) -> pl.Expr:
         """Return how much of a resource each row of Claims holds, in units times hours; never null."""
@@ -61,7 +62,7 @@ def rates(policy: Policy) -> list[pl.Expr]:
     """
     return [
         _or_zero(_part(policy, name) / pl.max_horizontal(_available(name), _held(name))).alias(f"{name}_rate")
-        for name in RESOURCES
+        for name in policy.weights
     ]
 
 
@@ -74,7 +75,7 @@ def unused_rates(policy: Policy) -> list[pl.Expr]:
         _or_zero(_part(policy, name) * (1 - _held(name) / _available(name)).clip(lower_bound=0.0) / _held(name)).alias(
             f"{name}_unused_rate"
         )
-        for name in RESOURCES
+        for name in policy.weights
     ]
 
 
@@ -87,20 +88,21 @@ def split(claims: pl.DataFrame, machines: pl.DataFrame, policy: Policy) -> pl.Da
         policy: how to share.
     """
     key = ["node", "hour"]
-    holding = claims.select(*key, *(policy.held(name).alias(f"{name}_held") for name in RESOURCES))
+    holding = claims.select(*key, *(policy.held(name).alias(f"{name}_held") for name in policy.weights))
     sums = holding.group_by(key).agg(pl.all().sum())
     priced = machines.join(sums, on=key).select(*key, "effective_cost", *rates(policy), *unused_rates(policy))
     paid = holding.join(priced, on=key, how="left", maintain_order="left").select(
-        split_cost=pl.col("effective_cost") * _sum(pl.col(f"{r}_held") * pl.col(f"{r}_rate") for r in RESOURCES),
+        split_cost=pl.col("effective_cost") * _sum(pl.col(f"{r}_held") * pl.col(f"{r}_rate") for r in policy.weights),
         unused_cost=pl.col("effective_cost")
-        * _sum(pl.col(f"{r}_held") * pl.col(f"{r}_unused_rate") for r in RESOURCES),
+        * _sum(pl.col(f"{r}_held") * pl.col(f"{r}_unused_rate") for r in policy.weights),
     )
     return claims.with_columns(paid["split_cost"], paid["unused_cost"])
 
 
 def _part(policy: Policy, resource: str) -> pl.Expr:
     """Return the part of the machine's cost that all it has of a resource makes up."""
-    return policy.weight(resource) * _available(resource) / _sum(policy.weight(r) * _available(r) for r in RESOURCES)
+    weights = policy.weights
+    return weights[resource] * _available(resource) / _sum(weight * _available(r) for r, weight in weights.items())
 
 
 def _available(resource: str) -> pl.Expr:

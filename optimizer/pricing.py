@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
+import polars.selectors as cs
 
 from optimizer.machines import AMOUNTS, exact_sum, known_sum
-from optimizer.policies import RESOURCES, Policy, rates
+from optimizer.policies import Policy, rates
 
 _NOTHING = 1e-12  # the part of a machine below which nothing is left of it
 _WHOSE = (
@@ -49,11 +50,11 @@ def terms_of(machines: pl.DataFrame, held: pl.DataFrame, policy: Policy, *, own_
     given = (pl.col("split_rows") > 0) & (pl.col("split_cost") > 0) & (pl.col("effective_cost") > 0)
     given = given.fill_null(value=False) & own_split
     sums = sums.with_columns(
-        *(pl.when(given).then(0.0).otherwise(f"{name}_rate").alias(f"{name}_rate") for name in RESOURCES),
+        *(pl.when(given).then(0.0).otherwise(f"{name}_rate").alias(f"{name}_rate") for name in policy.weights),
         pl.when(given).then(1 / pl.max_horizontal("effective_cost", "paid")).otherwise(0.0).alias("split_rate"),
         _scale(pl.col("gpu_available"), pl.col("gpu_hours")).alias("gpu_scale"),
     )
-    taken = [pl.col(f"{name}_held") * pl.col(f"{name}_rate") for name in RESOURCES]
+    taken = [pl.col(f"{name}_held") * pl.col(f"{name}_rate") for name in policy.weights]
     return sums.with_columns(
         _left(pl.sum_horizontal(*taken, pl.col("split_cost") * pl.col("split_rate"))).alias("cost_left"),
         _left(_or_zero(pl.col("gpu_hours") * pl.col("gpu_scale") / pl.col("gpu_available"))).alias("gpu_left"),
@@ -83,7 +84,7 @@ def priced(shared: pl.DataFrame, terms: pl.DataFrame, dimensions: Sequence[str])
     single = single.join(kinds, on=[*whose, *known], nulls_equal=True)
     several = several.with_columns(kind=(kinds.height + pl.col("slot").rank("dense") - 1).cast(pl.UInt32))
     amounts = pl.concat([single.select("slot", "kind", *_or_zeros()), several.select("slot", "kind", *_ones())])
-    unit = ["slot", pl.col("rank").alias("owner"), *(f"{name}_rate" for name in (*RESOURCES, "split")), "gpu_scale"]
+    unit = ["slot", pl.col("rank").alias("owner"), cs.ends_with("_rate"), "gpu_scale"]
     return Priced(
         terms=terms.select(unit).join(amounts.unique("slot"), on="slot").sort("slot"),
         rows=pl.concat(

@@ -5,38 +5,42 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from providers.aws.columns import Report
-from providers.aws.line_items import BILL, KNOWN, is_discount, is_type, netted
-from providers.aws.pods import is_claim
+from providers.aws.line_items import BILL, KNOWN, is_discount, is_type
+from providers.aws.pods import Split
 from providers.tables import Diagnostic, InputError
 
 NAMED = 8
 
 
-def findings(rows: pl.LazyFrame, reports: Sequence[Report], *, where: str) -> list[Diagnostic]:
+def findings(rows: pl.LazyFrame, reports: Sequence[Report], splits: Sequence[Split], *, where: str) -> list[Diagnostic]:
     """Return what was found among the placed rows of a bill, and in its reports as they came.
 
     Raises:
         InputError: a row has no time, no type, or a cost that is no number.
     """
-    _refuse(rows, where)
-    told = [*_of_rows(rows), *_podless(reports), *_partly_net(reports)]
+    broken, sums = pl.collect_all([_broken(rows), _sums(rows)], engine="streaming")
+    _refuse(broken, where)
+    told = [*_of_rows(sums), *_podless(splits), *_partly_net(reports)]
     return [Diagnostic(level="warning", code=code, message=said, hint=hint, where=where) for code, said, hint in told]
 
 
-def _refuse(rows: pl.LazyFrame, where: str) -> None:
+def _broken(rows: pl.LazyFrame) -> pl.LazyFrame:
     broken = {
         "without a usage start date": pl.col("hour").is_null(),
         "without a line item type": pl.col("type").is_null(),
         "whose cost is no number": pl.col("is_bad"),
     }
-    counts = rows.select(what.sum().alias(name) for name, what in broken.items()).collect(engine="streaming")
-    for name, count in counts.row(0, named=True).items():
+    return rows.select(what.sum().alias(name) for name, what in broken.items())
+
+
+def _refuse(broken: pl.DataFrame, where: str) -> None:
+    for name, count in broken.row(0, named=True).items():
         if count:
             raise InputError(where, f"has {count:,} rows {name}", "download the report again, with all its columns")
 
 
-def _of_rows(rows: pl.LazyFrame) -> Iterator[tuple[str, str, str]]:
-    """Say what could not be classified, or has no amortised cost, with how much it is."""
+def _sums(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Sum what could not be classified, or has no amortised cost, by code and name."""
     reasons = {
         "unknown-instance-type": (pl.col("residual") == "unsupported") & ~pl.col("is_long"),
         "long-charge-period": (pl.col("residual") == "unsupported") & pl.col("is_long"),
@@ -47,9 +51,11 @@ def _of_rows(rows: pl.LazyFrame) -> Iterator[tuple[str, str, str]]:
     reason = pl.coalesce(pl.when(mask).then(pl.lit(code)) for code, mask in reasons.items())
     unknown = pl.when(is_type(*KNOWN) | is_discount()).then(pl.coalesce("instance_type", "commitment_id"))
     told = rows.select(reason.alias("code"), unknown.otherwise("type").fill_null("").alias("name"), "billed_cost")
-    sums = told.filter(pl.col("code").is_not_null()).group_by("code", "name").agg(pl.col("billed_cost").sum())
-    table = sums.collect(engine="streaming").sort("code", "name")
-    for (code,), found in table.group_by("code", maintain_order=True):
+    return told.filter(pl.col("code").is_not_null()).group_by("code", "name").agg(pl.col("billed_cost").sum())
+
+
+def _of_rows(sums: pl.DataFrame) -> Iterator[tuple[str, str, str]]:
+    for (code,), found in sums.sort("code", "name").group_by("code", maintain_order=True):
         what, hint = _SAID[str(code)]
         yield str(code), f"{what}: {_named(found)}", hint
 
@@ -81,10 +87,8 @@ def _named(found: pl.DataFrame) -> str:
     return names + (f" and {found.height - NAMED} more" if found.height > NAMED else "")
 
 
-def _podless(reports: Sequence[Report]) -> Iterator[tuple[str, str, str]]:
-    cost = pl.col("split_cost").fill_null(0) + pl.col("unused_cost").fill_null(0)
-    split = netted(pl.concat([report.split().lines() for report in reports]), [])
-    rows, repeated = split.filter(~is_claim()).select(pl.len(), cost.sum()).collect(engine="streaming").row(0)
+def _podless(splits: Sequence[Split]) -> Iterator[tuple[str, str, str]]:
+    rows, repeated = sum(split.others for split in splits), sum(split.repeated for split in splits)
     if rows:
         said = f"{rows:,} split rows name no pod or task; they repeat {repeated:,.2f} of other rows and are left out"
         yield "split-rows-without-pod", said, ""

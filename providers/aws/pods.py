@@ -1,20 +1,42 @@
 """Split cost allocation: rows of pods and tasks -> Claims on the machines that they ran on."""
 
+from typing import NamedTuple
+
 import polars as pl
 
-from providers.aws.columns import NUMBERS, TEXT, TIMES, Report
+from providers.aws.columns import NET, NUMBERS, TEXT, TIMES, Report
 from providers.aws.line_items import netted
 from providers.aws.tags import Lookup
 from providers.charges import Tags
 from providers.kubernetes import full_name, is_system, workload_of_pod
 
 _GPU, _CPU, _MEMORY = "-Accelerator-Hours", "-vCPU-Hours", "-GB-Hours"
+_ROW = "row"
 
 
-def claims_of(report: Report, tags: Tags) -> pl.LazyFrame:
+class Split(NamedTuple):
+    """The split rows of a report: `claims` of pods and tasks, and what names neither, which is left out.
+
+    Rows without a pod repeat what is unused of other rows: so many `others`, of a cost of `repeated`.
+    """
+
+    claims: pl.LazyFrame
+    others: int
+    repeated: float
+
+
+def split_of(report: Report, tags: Tags) -> Split:
     """Return one claim for each split row: requests and uses of one kind of resource, and its part of the cost."""
+    look = Lookup(report.schema, tags)
+    named = _by_arn(report, look)
+    holders = _with_nested(report, named.filter(_is_pod()), look)
+    others, repeated = named.filter(~_is_pod()).select(pl.sum("rows", "cost")).row(0)
+    return Split(_claims(report, _described(holders, look, tags)), others, repeated)
+
+
+def _claims(report: Report, holders: pl.DataFrame) -> pl.LazyFrame:
     rows = netted(report.split().lines(), [])
-    return rows.join(_holders(report, tags).lazy(), on="resource").with_columns(
+    return rows.join(holders.lazy(), on="resource").with_columns(
         hour=pl.col("start").dt.truncate("1h"),
         node=pl.col("parent").str.to_lowercase(),
         estimated=pl.lit(value=False),
@@ -23,27 +45,43 @@ def claims_of(report: Report, tags: Tags) -> pl.LazyFrame:
     )
 
 
-def is_claim() -> pl.Expr:
-    """Return whether a split row stands for somebody: it names a pod or task. Others only repeat what is unused."""
+def _is_pod() -> pl.Expr:
     return pl.col("resource").str.contains(r":(?:pod|task)/[^/]+/.*[^/]$").fill_null(value=False)
 
 
-def _holders(report: Report, tags: Tags) -> pl.DataFrame:
-    """Return pods and tasks by their ARN: what they are called, their tags, and which of them are `system`.
+def _by_arn(report: Report, look: Lookup) -> pl.DataFrame:
+    """Return what split rows come to by ARN, of which there are far fewer: rows, cost, and whether it has a GPU.
 
-    There are far fewer of them than rows, so that names are read and tags opened once for each, and at once. A pod has
-    the tags that it had last. A cluster's own helpers are system, but a pod that holds a GPU is work wherever it runs.
-    All rows that are billed stand in one group without an ARN: to filter them out first would copy the tags of the
-    others.
+    Of its last row in time, the tags that are text, and the number of the row, where the others are found.
     """
-    look = Lookup(report.schema, tags)
-    arn = pl.when(report.is_split()).then(report.text(TEXT["resource"])).alias("resource")
     allocated = pl.coalesce(report.number(NUMBERS[name]) for name in ("split_usage", "reserved_usage"))
     holds = report.text(TEXT["usage_type"]).str.ends_with(_GPU) & (allocated > 0)
-    last = [pl.col(name).max_by(report.time(TIMES["start"])) for name in look.columns()]
-    ever = report.frame.group_by(arn).agg(*last, holds.any().alias("has_gpu")).filter(is_claim())
-    found = ever.collect(engine="streaming")
-    named = found.with_columns(look.opened()).with_columns(look.described()).with_columns(_read_arn())
+    cost = [
+        pl.coalesce(report.number(NET[name]), report.number(NUMBERS[name])) for name in ("split_cost", "unused_cost")
+    ]
+    last = pl.col(_ROW, *look.columns(nested=False)).max_by(report.time(TIMES["start"]))
+    rows = report.frame.with_row_index(_ROW).filter(report.is_split())
+    sums = rows.group_by(report.text(TEXT["resource"]).alias("resource")).agg(
+        last, has_gpu=holds.any(), rows=pl.len(), cost=pl.sum_horizontal(cost).sum()
+    )
+    return sums.collect(engine="streaming")
+
+
+def _with_nested(report: Report, holders: pl.DataFrame, look: Lookup) -> pl.DataFrame:
+    """Add the nested tags of each holder's last row."""
+    nested = look.columns(nested=True)
+    if not nested:
+        return holders
+    rows = report.frame.with_row_index(_ROW).filter(pl.col(_ROW).is_in(holders[_ROW].implode()))
+    return holders.join(rows.select(_ROW, *nested).collect(engine="streaming"), on=_ROW)
+
+
+def _described(holders: pl.DataFrame, look: Lookup, tags: Tags) -> pl.DataFrame:
+    """Return pods and tasks by their ARN: what they are called, their tags, and which of them are `system`.
+
+    A cluster's own helpers are system, but a pod that holds a GPU is work wherever it runs.
+    """
+    named = holders.with_columns(look.opened()).with_columns(look.described()).with_columns(_read_arn())
     helper = is_system(pl.col("namespace")) & ~pl.col("has_gpu").fill_null(value=False)
     workload = full_name(pl.col("namespace"), pl.coalesce("controller", "name"))
     residual = pl.when(helper).then(pl.lit("system")).alias("residual")

@@ -41,9 +41,12 @@ class Lookup:
         self._flat = [name for name in schema if _FLAT.match(name)]
         self._maps = [name for name in MAPS if name in schema]
 
-    def columns(self) -> list[str]:
-        """Return the columns of the report that tags stand in."""
-        return [*self._maps, *self._flat]
+    def columns(self, *, nested: bool) -> list[str]:
+        """Return the columns of the report that tags stand in, the nested ones or the others.
+
+        A nested one costs more to read than all the rest of a row.
+        """
+        return [name for name in (*self._maps, *self._flat) if self._schema[name].is_nested() == nested]
 
     def opened(self) -> list[pl.Expr]:
         """Return what `described` needs beside these columns: what each map of tags says."""

@@ -9,7 +9,7 @@ from providers.aws.columns import NET, NUMBERS, SPLIT, TEXT, Report
 from providers.aws.findings import findings
 from providers.aws.line_items import BILL, costed, netted
 from providers.aws.machines import instances, placed
-from providers.aws.pods import claims_of
+from providers.aws.pods import split_of
 from providers.charges import CHARGES, CLAIMS, Reading, Tags, shaped, together
 from providers.recognise import File
 from providers.scan import scans
@@ -34,12 +34,13 @@ def read(files: Sequence[File], tags: Tags) -> Reading:
     lines = _hourly(netted(pl.concat([report.lines(tags) for report in bills]), net_bills))
     costs = instances(costed(lines))
     reserves = any(report.has(TEXT["capacity"]) for report in reports)
+    splits = [split_of(report, tags) for report in reports]
     rows = placed(spread(costs) if reserves else costs.with_columns(is_prepaid=pl.lit(value=False)))
     return Reading(
         charges=shaped(rows.with_columns(source=pl.lit("aws_cur")), CHARGES, tags),
-        claims=together([shaped(claims_of(report, tags), CLAIMS, tags) for report in reports], CLAIMS, tags),
+        claims=together([shaped(split.claims, CLAIMS, tags) for split in splits], CLAIMS, tags),
         totals=_totals(reports, net_bills),
-        found=lambda: findings(rows, reports, where=where),
+        found=lambda: findings(rows, reports, splits, where=where),
     )
 
 

@@ -228,10 +228,10 @@ def parts_of(rows, owners, rule, *, own_split):
         return [number(claim["split_cost"]) / whole for claim in owners]
     sums = {name: math.fsum(held(claim, name, rule) for claim in owners) for name in RESOURCES}
     there = available(rows, sums)
-    weight = math.fsum(rule.weight(name) * there[name] for name in RESOURCES)
+    weight = math.fsum(getattr(rule, name) * there[name] for name in RESOURCES)
     if not weight:
         return [0.0] * len(owners)
-    price_of = {name: rule.weight(name) * there[name] / weight for name in RESOURCES}
+    price_of = {name: getattr(rule, name) * there[name] / weight for name in RESOURCES}
     most = {name: max(there[name], sums[name]) for name in RESOURCES}
     return [
         math.fsum(held(claim, name, rule) / most[name] * price_of[name] for name in RESOURCES if most[name])

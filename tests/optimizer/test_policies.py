@@ -83,7 +83,7 @@ def unit_costs(policy, cost, **available):
     nothing = {f"{name}_held": [0.0] for name in RESOURCES}
     unit = pl.DataFrame({f"{name}_available": [value] for name, value in available.items()} | nothing)
     priced = unit.select(rates(policy))
-    return [priced[f"{name}_rate"].item() * cost for name in RESOURCES]
+    return [priced[f"{name}_rate"].item() * cost if name in policy.weights else 0.0 for name in RESOURCES]
 
 
 def test_unit_prices_of_the_aws_example():
