@@ -1,4 +1,4 @@
-"""The AWS commands of purchase orders against the service models of the SDK: every name, type and word they know."""
+"""The commands of purchase orders: those of AWS against the models of its SDK, the others against their references."""
 
 import re
 import shlex
@@ -124,3 +124,82 @@ def test_a_word_the_service_does_not_know_would_be_found(services):
         asked(services, shlex.split("aws ec2 purchase-capacity-block --offering-id OFFERING_ID"))
     with pytest.raises(AssertionError):
         asked(services, shlex.split("aws savingsplans describe-savings-plans-offerings --payment-options Some"))
+
+
+GCLOUD = {
+    "commitments": {
+        "--region", "--plan", "--type", "--resources", "--resources-accelerator", "--existing-reservation",
+        "--reservation", "--reservation-zone", "--reservations-from-file", "--custom-end-time", "--auto-renew",
+    },
+    "reservations": {"--zone", "--vm-count", "--machine-type", "--accelerator", "--require-specific-reservation"},
+}  # fmt: skip
+"""The options of `create`, as gcloud's reference lists them (2026-11)."""
+PRICED = {
+    "--sku", "--location", "--reserved-resource-type", "--billing-scope", "--term", "--billing-plan", "--quantity",
+    "--applied-scope-type", "--display-name",
+}  # fmt: skip
+"""What both commands of az take: its source has them for `calculate` and `purchase` (2026-11)."""
+
+
+def committed(bought, machine, gpus, **more):
+    """Return the options of both commands for a commitment of Google Cloud, and all that is said."""
+    terms = {"provider": "gcp", "instance_type": machine, "region": "us-central1", **more}
+    text = ordered(bought, "cud", gpus=gpus, **terms)
+    found = {}
+    for words in (shlex.split(line) for line in text.splitlines() if line.startswith("    gcloud ")):
+        _, _, what, create, _, *options = words
+        found[what] = dict(option.split("=", 1) for option in options)
+        assert (create, set(found[what]) <= GCLOUD[what]) == ("create", True), words
+    return found, text
+
+
+@pytest.mark.parametrize(
+    ("machine", "gpus", "kind", "machines", "resources", "gpus_held"),
+    [
+        ("a3-highgpu-8g", 24.0, "accelerator-optimized-a3", 3, (624, 3 * 1872), "type=nvidia-h100-80gb,count=24"),
+        ("a3-megagpu-8g", 8.0, "accelerator-optimized-a3-mega", 1, (208, 1872), "type=nvidia-h100-mega-80gb,count=8"),
+        ("a2-ultragpu-4g", 20.0, "accelerator-optimized", 5, (240, 5 * 680), "type=nvidia-a100-80gb,count=20"),
+        ("g2-standard-48", 6.0, "graphics-optimized", 2, (96, 2 * 192), "type=nvidia-l4,count=8"),
+    ],
+)
+def test_a_commitment_of_gpus_names_its_reservation(bought, machine, gpus, kind, machines, resources, gpus_held):
+    """GPUs are committed with a reservation of just as many; the API counts memory in MB, in steps of 256."""
+    found, text = committed(bought, machine, gpus)
+    memory = resources[1] * 1024
+    assert found["reservations"] == {"--machine-type": machine, "--vm-count": str(machines), "--zone": "ZONE"}
+    assert found["commitments"] == {
+        "--region": "us-central1",
+        "--plan": "12-month",
+        "--type": kind,
+        "--resources": f"vcpu={resources[0]},memory={memory}MB",
+        "--resources-accelerator": gpus_held,
+        "--existing-reservation": "name=r-gpus,zone=ZONE",
+    }
+    assert memory % 256 == 0
+    assert f'type = "MEMORY"\n        amount = "{memory}"' in text
+    assert f'type = "{kind.upper().replace("-", "_")}"' in text
+    assert 'existing_reservations = "projects/PROJECT/zones/ZONE/reservations/r-gpus"' in text
+
+
+@pytest.mark.parametrize("machine", ["a3-ultragpu-8g", "a4-highgpu-8g", "a4x-highgpu-4g"])
+def test_what_no_command_sells_is_a_letter(bought, machine):
+    found, text = committed(bought, machine, 16.0)
+    assert found == {}
+    assert f"on {machine}, under your offer r." in text
+    found, text = committed(bought, "a3-highgpu-8g", 16.0, usd_per_hour="20.00")
+    assert found == {}
+    assert "To gcp: we order a commitment of $20.00 an hour" in text
+
+
+@pytest.mark.parametrize(("upfront", "paid"), [("0.00", "Monthly"), ("100000.00", "Upfront")])
+def test_a_reservation_of_azure_is_calculated_before_it_is_bought(bought, upfront, paid):
+    terms = {"provider": "azure", "instance_type": "Standard_ND96isr_H100_v5", "region": "eastus"}
+    text = ordered(bought, "reserved", upfront=upfront, term=36.0, **terms)
+    look, buy = [shlex.split(line)[3:] for line in text.splitlines() if line.startswith("    az ")]
+    assert look[0] == "calculate"
+    assert buy[:3] == ["purchase", "--reservation-order-id", "ORDER_ID"]
+    assert look[1:] == buy[3:]
+    said = dict(zip(look[1::2], look[2::2], strict=True))
+    assert set(said) == PRICED
+    assert (said["--term"], said["--billing-plan"], said["--quantity"]) == ("P3Y", paid, "3")
+    assert 'parent_id = "/"' in text
