@@ -23,6 +23,7 @@ YEAR_SECONDS = 31_536_000
 DAY_HOURS = 24
 MOST_WEEKS, MOST_MACHINES, MOST_ORDERS = 26, 64, 100
 MB_A_GB = 1024
+MOST_LETTERS = 63 - len("-gpus")  # of the name of a commitment, and so of its reservation
 
 
 class Series(NamedTuple):
@@ -108,7 +109,7 @@ def _committed_use(bought: Purchase) -> Iterable[str]:
     """Write the commitment of a machine's vCPUs, memory and GPUs, with the reservation that GPUs have to come with."""
     short, long, _ = TERMS.get(bought.term_months or 0, ("TERM", "TERM", "TERM"))
     region, machine = bought.region or "REGION", _machine(bought)
-    name = name_of(bought.offer_id).replace("_", "-")
+    name = name_of(bought.offer_id).replace("_", "-")[:MOST_LETTERS].rstrip("-")
     vcpus, memory, gpus = _size_in_all(bought)
     kind, accelerator = next((said for begin, said in SERIES.items() if machine.startswith(begin)), LOOK_UP)
     yield shell("gcloud", "compute", "reservations", "create", f"{name}-gpus", "--zone=ZONE",

@@ -191,6 +191,12 @@ def test_what_no_command_sells_is_a_letter(bought, machine):
     assert "To gcp: we order a commitment of $20.00 an hour" in text
 
 
+def test_a_long_name_is_one_that_google_takes(bought):
+    found, _ = committed(bought, "a3-highgpu-8g", 16.0, offer_id="a-long-name-" * 9)
+    name = re.fullmatch(r"name=(.+),zone=ZONE", found["commitments"]["--existing-reservation"])[1]
+    assert re.fullmatch(r"[a-z][a-z0-9-]{0,61}[a-z0-9]", name)
+
+
 @pytest.mark.parametrize(("upfront", "paid"), [("0.00", "Monthly"), ("100000.00", "Upfront")])
 def test_a_reservation_of_azure_is_calculated_before_it_is_bought(bought, upfront, paid):
     terms = {"provider": "azure", "instance_type": "Standard_ND96isr_H100_v5", "region": "eastus"}
