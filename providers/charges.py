@@ -1,7 +1,8 @@
 """What every export is turned into first: Charges, what was paid for, and Claims, who asked for a part of a machine.
 
-A source turns its rows into these two and nothing else. Sharing a machine's cost among its claims is the work of
-`optimizer.allocation`, so that a bill that is split already and one that is not end in the same table.
+A source turns its rows into these two and nothing else; `SHAPES` are no rows of a bill, but say in which hours it was
+run up. Sharing a machine's cost among its claims is the work of `optimizer.allocation`, so that a bill that is split
+already and one that is not end in the same table.
 
 **Charges** are the rows of a bill, or sums of them. Every amount of the bill stands in exactly one charge. By `node`,
 `workload` and `residual` a charge says where its cost goes:
@@ -78,6 +79,18 @@ CLAIMS = pl.Schema(
     }
 )
 
+SHAPES = pl.Schema(
+    {
+        "provider": pl.String(),
+        "account": pl.String(),  # lower case
+        "hour": TIME,
+        "charge": pl.Float64(),  # all that the account was charged on demand in that hour, as far as the source sees
+        "currency": pl.String(),
+        "source": pl.String(),  # what to call it
+    }
+)
+"""What an account was charged in each hour, where its bill is by the day; no row may stand twice for an hour."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tags:
@@ -125,12 +138,14 @@ class Reading:
     """What a source gives for some files.
 
     `charges` and `claims` have exactly the columns of their schema and those of the tags, in that order (`shaped`);
-    either may be None. `totals` has one row a currency, read straight from the export, past every join and filter:
-    currency, rows, billed_cost (the plain sum of the invoiced column). `found` is called once all has been read.
+    either may be None. `shapes` has the columns of `SHAPES`, where a source knows hours of a bill that is by the day.
+    `totals` has one row a currency, read straight from the export, past every join and filter: currency, rows,
+    billed_cost (the plain sum of the invoiced column). `found` is called once all has been read.
     """
 
     charges: pl.LazyFrame | None = None
     claims: pl.LazyFrame | None = None
+    shapes: pl.LazyFrame | None = None
     totals: pl.LazyFrame | None = None
     found: Callable[[], list[Diagnostic]] = nothing_found
 
@@ -155,4 +170,4 @@ def _filled(tag: pl.Expr) -> pl.Expr:
     return pl.when(text.str.len_bytes() > 0).then(text)
 
 
-__all__ = ["CHARGES", "CLAIMS", "DEFAULT_TAGS", "LIVE", "RESIDUALS", "Reading", "Tags", "shaped", "together"]
+__all__ = ["CHARGES", "CLAIMS", "DEFAULT_TAGS", "LIVE", "RESIDUALS", "SHAPES", "Reading", "Tags", "shaped", "together"]

@@ -70,6 +70,11 @@ def _azure(rest: str, window: Window, folder: Path) -> Fetched:
     return Fetched(str(folder), found)
 
 
+def _azure_hours(rest: str, _window: Window, folder: Path) -> Fetched:
+    """Azure gives the last 60 days or nothing; hours without a bill do no harm."""
+    return Fetched(_module("azure.hourly").fetch(rest, folder=folder))
+
+
 def _cost_explorer(rest: str, window: Window, folder: Path) -> Fetched:
     if rest:
         raise InputError(f"aws-cost-explorer:{rest}", "has something after the colon", "write aws-cost-explorer:")
@@ -84,6 +89,7 @@ FETCHERS: dict[str, Fetch] = {
     **{f"{kind}+{scheme}": _live(kind, scheme) for kind in ("opencost", "prometheus") for scheme in ("http", "https")},
     "bq": _bigquery,
     "azure-cost": _azure,
+    "azure-hourly": _azure_hours,
     "aws-cost-explorer": _cost_explorer,
 }
 """What is asked for each beginning of an address."""

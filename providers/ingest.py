@@ -1,4 +1,4 @@
-"""Whatever was named as a source -> one lazy frame of Charges and one of Claims, and what was chosen to be read."""
+"""Whatever was named as a source -> one lazy frame of Charges, of Claims and of Shapes, and what was chosen to read."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +35,7 @@ READERS = {
     "focus": Reader("providers.focus.usage", "focus"),
     "opencost": Reader("providers.opencost", "opencost"),
     "prometheus": Reader("providers.prometheus", "prometheus"),
+    "azure_hourly": Reader("providers.azure.hourly_series", "azure_hourly"),
 }
 NOT_READ = {"usage": "a usage table already", "focus_commitments": "a list of contract commitments, no bill"}
 REMEDIES = {"usage": "give it to tranche plan", "focus_commitments": "give it to tranche plan --commitments"}
@@ -49,6 +50,7 @@ class Ingested:
 
     charges: pl.LazyFrame
     claims: pl.LazyFrame
+    shapes: pl.LazyFrame | None = None
     totals: Callable[[], pl.DataFrame]
     found: Callable[[], list[Diagnostic]]
     deliveries: tuple[Delivery, ...]
@@ -69,9 +71,11 @@ def ingest(sources: Sequence[str], *, tags: Tags, window: Window, scratch: Path,
     names = {file.path: file.name for delivery in chosen for file in delivery.files}
     with watched(progress), reading(names):
         readings = [(reader.source, _reading(reader, files, tags)) for reader, files in _batches(chosen)]
+    shapes = [one.shapes for _, one in readings if one.shapes is not None]
     return Ingested(
         charges=together([one.charges for _, one in readings if one.charges is not None], CHARGES, tags),
         claims=together([one.claims for _, one in readings if one.claims is not None], CLAIMS, tags),
+        shapes=pl.concat(shapes) if shapes else None,
         totals=lambda: _totals(readings),
         found=lambda: [*told, *(diagnostic for _, one in readings for diagnostic in one.found())],
         deliveries=tuple(chosen),
@@ -97,6 +101,9 @@ def _bills(chosen: Sequence[Delivery]) -> tuple[list[Delivery], list[Diagnostic]
     others = [one for one in chosen if one.kind not in READERS]
     if others and not bills:
         raise InputError(others[0].name, f"is {NOT_READ[others[0].kind]}", REMEDIES[others[0].kind])
+    if bills and all(one.kind == "azure_hourly" for one in bills):
+        remedy = "read the bill of the same subscription with it: an export, or azure-cost:/subscriptions/ID"
+        raise InputError(bills[0].name, "holds what hours came to, and no bill", remedy)
     return bills, [
         Diagnostic(
             level="note",

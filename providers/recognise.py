@@ -21,6 +21,7 @@ Kind = Literal[
     "focus_commitments",
     "opencost",
     "prometheus",  # saved answers of its HTTP API
+    "azure_hourly",  # saved hourly charges of a subscription: no bill
 ]
 
 MANIFESTS = ("aws_manifest", "azure_manifest")
@@ -42,7 +43,7 @@ _OBJECTS: tuple[tuple[Kind, frozenset[str]], ...] = (
     ("azure_manifest", frozenset({"exportconfig", "runinfo"})),
     ("opencost", frozenset({"code", "data"})),
 )
-_SAVED: dict[str, Kind] = {"prometheus": "prometheus", "opencost": "opencost"}
+_SAVED: dict[str, Kind] = {"prometheus": "prometheus", "opencost": "opencost", "azure_hourly": "azure_hourly"}
 _SEEN = 4
 WHOLE_BYTES = 1 << 28
 """What one JSON object may come to."""

@@ -43,7 +43,7 @@ def cost_details(
     from azure.core.exceptions import AzureError
 
     try:
-        client = client or _client()
+        client = client or new_client()
         found = []
         for span in _months(start, end):
             for metric in METRICS:
@@ -92,7 +92,8 @@ def _months(start: datetime, end: datetime) -> Iterator[tuple[date, date]]:
         first = following
 
 
-def _client() -> Any:  # noqa: ANN401
+def new_client() -> Any:  # noqa: ANN401
+    """Return a client of Cost Management with Azure's own chain of credentials."""
     from azure.identity import DefaultAzureCredential
     from azure.mgmt.costmanagement import CostManagementClient
 

@@ -91,6 +91,7 @@ def kind(tmp_path):
         pytest.param(as_lines({"code": 200, "data": [{"a": "x" * (2 << 20)}]}), "opencost", id="a long answer"),
         pytest.param(as_text({"tranche_source": "opencost"}), "opencost", id="saved OpenCost"),
         pytest.param(as_text({"tranche_source": "prometheus"}), "prometheus", id="saved Prometheus"),
+        pytest.param(as_text({"tranche_source": "azure_hourly"}), "azure_hourly", id="saved hourly charges"),
     ],
 )
 def test_a_file_is_known_by_its_content(kind, content, expected):
