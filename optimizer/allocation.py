@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from optimizer import days, holdings
+from optimizer import day_shapes, days, holdings
 from optimizer.booking import TEXT, as_they_are, unmatched, usage_of, work
 from optimizer.findings import findings
 from optimizer.machines import AMOUNTS, capacities, exact_sum, known_sum, places, slot, without_live
@@ -34,13 +34,19 @@ class Allocation:
 
 
 def allocate(
-    charges: pl.LazyFrame, claims: pl.LazyFrame, *, policy: str | None = None, dimensions: Sequence[str] = ()
+    charges: pl.LazyFrame,
+    claims: pl.LazyFrame,
+    *,
+    shapes: pl.LazyFrame | None = None,
+    policy: str | None = None,
+    dimensions: Sequence[str] = (),
 ) -> Allocation:
     """Share the charges among the claims.
 
     Args:
         charges: rows of Charges, and a column for each dimension.
         claims: rows of Claims, and the same; a request and its use stand in one row. They are read twice, in a stream.
+        shapes: rows of Shapes, which say when machines ran whose day is billed and which no claim saw.
         policy: a name of `POLICIES`; None takes the bill's own split where it has one, and shares by GPUs elsewhere.
         dimensions: columns of tags, such as team.
     """
@@ -50,7 +56,8 @@ def allocate(
     nodes = pl.Enum(rows["node"].unique().sort())
     held = holdings.by_machine(claims, nodes, rule)
     seen = held.select("slot").unique()
-    rows = days.by_hour(rows, places(seen, nodes)).with_columns(slot(nodes))
+    direct, rows, told = day_shapes.by_charges(direct, days.by_hour(rows, places(seen, nodes)), shapes)
+    rows = rows.with_columns(slot(nodes))
     taken = (pl.col("granularity") == "hour") & pl.col("slot").is_in(seen["slot"].implode())
     shared, alone = rows.filter(taken), rows.filter(~taken)
     terms = terms_of(capacities(shared), held, rule, own_split=policy is None)
@@ -66,7 +73,7 @@ def allocate(
     return Allocation(
         usage=usage_of(whole, dimensions),
         timing=bill.group_by("source", "currency").agg(known_sum("timing_cost")).sort("source", "currency"),
-        found=findings(rule, terms, held, paid, whole),
+        found=(*told, *findings(rule, terms, held, paid, whole)),
         machines=terms.height,
     )
 
