@@ -89,7 +89,9 @@ def accounts_of(
     with TemporaryDirectory(prefix="tranche-") as scratch:
         read = ingest(wanted, tags=tags, window=Window(end=now, hours=hours), scratch=Path(scratch), progress=progress)
         with reading(read.names):
-            shared = allocate(read.charges, read.claims, policy=policy, dimensions=list(tags.chains))
+            shared = allocate(
+                read.charges, read.claims, shapes=read.shapes, policy=policy, dimensions=list(tags.chains)
+            )
             totals = read.totals()
             found = [*read.found(), *shared.found]
     usage = filled(with_interruptible(_of_one_currency(shared.usage)), tags.chains)

@@ -43,7 +43,8 @@ def command(context: click.Context, /, *, sources: tuple[str, ...], form: str, *
 
     SOURCE is a file, folder, pattern or `-` (AWS CUR, Google Cloud, Azure, FOCUS, OpenCost: told apart by content), an
     address (s3://, gs://, az://), or something live: opencost+http://HOST:9003, prometheus+http://HOST:9090,
-    bq://PROJECT.DATASET.TABLE, aws-cost-explorer:, azure-cost:/subscriptions/ID.
+    bq://PROJECT.DATASET.TABLE, aws-cost-explorer:, azure-cost:/subscriptions/ID,
+    azure-hourly:/subscriptions/ID (with a bill of GPU machines only: the hours in which they ran).
     """
     from app.accounts import accounts_of
     from app.quiet import hush_libraries
