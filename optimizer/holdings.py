@@ -64,6 +64,7 @@ def by_workload(
         _PAID.alias("paid"),
         "estimated",
     )
+    wanted = wanted.filter(pl.col("slot").is_not_null() | (pl.col("gpu_hours") > 0))
     priced = _looked_up(wanted, terms).filter(pl.col("kind").is_not_null() | (pl.col("gpu_hours") > 0))
     lost = pl.col("kind").is_null()
     keyed = priced.with_columns(

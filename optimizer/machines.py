@@ -45,12 +45,14 @@ def without_live(rows: pl.DataFrame) -> pl.DataFrame:
 
     Where two live sources see a machine in an hour, the one that knows a price counts.
     """
-    seen = pl.col("source").is_in(LIVE).fill_null(value=False) & pl.col("list_cost").is_not_null()
+    live = pl.col("source").is_in(LIVE).fill_null(value=False)
+    if rows.filter(live).is_empty():
+        return rows
+    seen = live & pl.col("list_cost").is_not_null()
     priced = rows.filter(seen).group_by("node", "hour").agg(pl.col("source").unique().alias("priced_by"))
     rows = rows.join(priced, on=["node", "hour"], how="left")
     again = pl.col("source").is_in(LIVE) & pl.col("source").is_in("priced_by").not_()
     rows = rows.filter(~again.fill_null(value=False)).drop("priced_by")
-    live = pl.col("source").is_in(LIVE).fill_null(value=False)
     billed = rows.filter(~live).select("node", DAY).unique()
     kept = rows.filter(live).with_columns(DAY).join(billed, on=["node", "day"], how="anti").drop("day")
     return pl.concat([rows.filter(~live), kept])

@@ -76,27 +76,39 @@ def _left(taken: pl.Expr) -> pl.Expr:
 def priced(shared: pl.DataFrame, terms: pl.DataFrame, dimensions: Sequence[str]) -> Priced:
     """Return the shared charges by kind, and what of them is idle."""
     whose = [*_WHOSE, *dimensions]
-    rows = _merged(shared, whose).join(terms.select("slot", "cost_left", "gpu_left", "gpu_available"), on="slot")
     alone = pl.col("slot").is_unique()
-    single, several = rows.filter(alone), rows.filter(~alone)
-    known = [f"{name}_known" for name in AMOUNTS]
-    kinds = single.select(*whose, *known).unique().sort(*whose, *known).with_row_index("kind")
-    single = single.join(kinds, on=[*whose, *known], nulls_equal=True)
+    kinds = _kinds(shared.filter(alone), whose)
+    single = kinds.select("kind", "slot", *AMOUNTS, "gpu_hours").explode("slot", *AMOUNTS, "gpu_hours")
+    several = _merged(shared.filter(~alone), whose).join(terms.select("slot", "gpu_available"), on="slot")
     several = several.with_columns(kind=(kinds.height + pl.col("slot").rank("dense") - 1).cast(pl.UInt32))
     amounts = pl.concat([single.select("slot", "kind", *_or_zeros()), several.select("slot", "kind", *_ones())])
     unit = ["slot", pl.col("rank").alias("owner"), cs.ends_with("_rate"), "gpu_scale"]
+    kinds = kinds.select("kind", *whose)
+    left = terms.select("slot", "cost_left", "gpu_left")
     return Priced(
         terms=terms.select(unit).join(amounts.unique("slot"), on="slot").sort("slot"),
         rows=pl.concat(
             [
-                kinds.select("kind", *whose, *_known_ones(), gpu_part=pl.lit(1.0)),
+                kinds.join(_known(single), on="kind").select("kind", *whose, *AMOUNTS, gpu_part=pl.lit(1.0)),
                 several.select(
                     "kind", *whose, *AMOUNTS, gpu_part=_or_zero(pl.col("gpu_hours") / pl.col("gpu_available"))
                 ),
             ]
         ),
-        idle=_idle(rows, whose),
+        idle=pl.concat(
+            [
+                kinds.join(_idle(single.join(left, on="slot"), ["kind"]), on="kind").drop("kind"),
+                _idle(several.join(left, on="slot"), whose),
+            ]
+        ),
     )
+
+
+def _kinds(single: pl.DataFrame, whose: Sequence[str]) -> pl.DataFrame:
+    """Return the machine-hours that one charge prices, by kind: who they belong to, and lists of slots and amounts."""
+    known = [pl.col(name).is_not_null().alias(f"{name}_known") for name in AMOUNTS]
+    kinds = single.group_by(*whose, *known).agg("slot", *AMOUNTS, "gpu_hours")
+    return kinds.sort(*whose, *(f"{name}_known" for name in AMOUNTS)).with_row_index("kind")
 
 
 def _merged(shared: pl.DataFrame, whose: Sequence[str]) -> pl.DataFrame:
@@ -107,17 +119,23 @@ def _merged(shared: pl.DataFrame, whose: Sequence[str]) -> pl.DataFrame:
     filled = shared.with_columns(
         pl.col(name).fill_null(pl.col(name).max().over("slot")) for name in ("gpu_model", "instance_type")
     )
-    sums = filled.group_by("slot", *whose).agg(exact_sum(pl.col("gpu_hours")), *(known_sum(name) for name in AMOUNTS))
-    return sums.with_columns(pl.col(name).is_not_null().alias(f"{name}_known") for name in AMOUNTS)
+    return filled.group_by("slot", *whose).agg(exact_sum(pl.col("gpu_hours")), *(known_sum(name) for name in AMOUNTS))
 
 
-def _idle(rows: pl.DataFrame, whose: Sequence[str]) -> pl.DataFrame:
-    return rows.filter((pl.col("cost_left") > 0) | (pl.col("gpu_left") > 0)).select(
-        *whose,
+def _known(single: pl.DataFrame) -> pl.DataFrame:
+    """Return by kind a factor of one for each amount that is known, and of null for the others."""
+    ones = [pl.when(pl.col(name).count() > 0).then(1.0).alias(name) for name in AMOUNTS]
+    return single.group_by("kind").agg(ones)
+
+
+def _idle(rows: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """Sum what is left of machine-hours."""
+    left = rows.filter((pl.col("cost_left") > 0) | (pl.col("gpu_left") > 0)).with_columns(
         *(pl.col(name) * pl.col("cost_left") for name in AMOUNTS),
         gpu_hours=pl.col("gpu_hours") * pl.col("gpu_left"),
-        residual=pl.lit("idle"),
     )
+    sums = [*(known_sum(name) for name in AMOUNTS), exact_sum(pl.col("gpu_hours"))]
+    return left.group_by(by).agg(sums).with_columns(residual=pl.lit("idle"))
 
 
 def _or_zeros() -> list[pl.Expr]:
@@ -126,10 +144,6 @@ def _or_zeros() -> list[pl.Expr]:
 
 def _ones() -> list[pl.Expr]:
     return [pl.lit(1.0).alias(name) for name in AMOUNTS]
-
-
-def _known_ones() -> list[pl.Expr]:
-    return [pl.when(f"{name}_known").then(1.0).alias(name) for name in AMOUNTS]
 
 
 def _or_zero(ratio: pl.Expr) -> pl.Expr:
