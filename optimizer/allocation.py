@@ -12,7 +12,7 @@ import polars as pl
 from optimizer import day_shapes, days, holdings
 from optimizer.booking import TEXT, as_they_are, unmatched, usage_of, work
 from optimizer.findings import findings
-from optimizer.machines import AMOUNTS, capacities, exact_sum, known_sum, places, slot, without_live
+from optimizer.machines import AMOUNTS, capacities, coded, exact_sum, known_sum, places, slot, spelled, without_live
 from optimizer.policies import DEFAULT, POLICIES
 from optimizer.pricing import priced, terms_of
 from providers.tables import Diagnostic
@@ -53,7 +53,7 @@ def allocate(
     rule = POLICIES[policy or DEFAULT]
     bill = _summed(charges, dimensions)
     direct, rows = bill.filter(pl.col("node").is_null()), without_live(bill.filter(pl.col("node").is_not_null()))
-    nodes = pl.Enum(rows["node"].unique().sort())
+    nodes = pl.Enum(rows["node"].cast(pl.String).unique().sort())
     held = holdings.by_machine(claims, nodes, rule)
     seen = held.select("slot").unique()
     direct, rows, told = day_shapes.by_charges(direct, days.by_hour(rows, places(seen, nodes)), shapes)
@@ -69,17 +69,17 @@ def allocate(
         work(paid, machines, dimensions),
         unmatched(paid, bill, dimensions),
     ]
-    whole = pl.concat(parts, how="diagonal")
+    whole = pl.concat([coded(part) for part in parts], how="diagonal")
     return Allocation(
         usage=usage_of(whole, dimensions),
-        timing=bill.group_by("source", "currency").agg(known_sum("timing_cost")).sort("source", "currency"),
+        timing=spelled(bill.group_by("source", "currency").agg(known_sum("timing_cost"))).sort("source", "currency"),
         found=(*told, *findings(rule, terms, held, paid, whole)),
         machines=terms.height,
     )
 
 
 def _summed(charges: pl.LazyFrame, dimensions: Sequence[str]) -> pl.DataFrame:
-    """Sum the charges that differ in nothing but amounts; what concerns no GPU by the day."""
+    """Sum the charges that differ in nothing but amounts, `coded`; what concerns no GPU by the day."""
     no_gpu = pl.col("residual").is_not_null() & pl.col("node").is_null() & pl.col("gpu_model").is_null()
     no_gpu &= pl.col("gpu_hours").fill_null(0.0) == 0
     daily = charges.with_columns(
@@ -89,4 +89,4 @@ def _summed(charges: pl.LazyFrame, dimensions: Sequence[str]) -> pl.DataFrame:
     )
     sums = [exact_sum(pl.col("gpu_hours")), *(known_sum(name) for name in (*AMOUNTS, "timing_cost"))]
     names = (*TEXT, *dimensions)
-    return daily.group_by("hour", *names).agg(sums).collect(engine="streaming")
+    return coded(daily.group_by("hour", *names).agg(sums)).collect(engine="streaming")

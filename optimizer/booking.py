@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from optimizer import holdings
-from optimizer.machines import AMOUNTS, exact_sum, known_sum
+from optimizer.machines import AMOUNTS, exact_sum, known_sum, spelled
 from optimizer.pricing import Priced
 from providers.charges import CHARGES
 from providers.tables import USAGE
@@ -78,5 +78,5 @@ def usage_of(rows: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
     key = [name for name in USAGE.key if name in (*CHARGES, *dimensions)] + further
     sums = [exact_sum(pl.col("gpu_hours")), *(known_sum(name) for name in SUMS[1:]), pl.col("estimated").any()]
     columns = [column.name for column in USAGE.columns if column.name in (*key, *SUMS, "currency")]
-    table = named.group_by(*key, "currency").agg(sums).select(*columns, *further, "estimated")
+    table = spelled(named.group_by(*key, "currency").agg(sums)).select(*columns, *further, "estimated")
     return table.sort(*key, "currency", nulls_last=True)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import polars as pl
 
 from optimizer.day_findings import about_charges
-from optimizer.machines import AMOUNTS, DAY, exact_sum, with_shape
+from optimizer.machines import AMOUNTS, DAY, exact_sum, spelled, with_shape
 from providers.tables import Diagnostic
 
 LEAST, MOST = 0.9, 1.1
@@ -77,7 +77,7 @@ def _lines(rows: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
     `at` is the hour of a row that has one, `up` how long a machine of so many GPUs ran. On-demand rows cost the same in
     both exports of Azure: where only the amortised one is read, that cost stands in for what was billed.
     """
-    used = rows.select(*_NEEDED).with_row_index("line")  # a tag may be called like one of the columns here
+    used = spelled(rows.select(*_NEEDED)).with_row_index("line")  # a tag may be called like one of the columns here
     used = used.filter((pl.col("purchase_option") == "on_demand") & (pl.col("gpu_hours") > 0))
     cost = pl.coalesce("billed_cost", "effective_cost", 0.0).alias("cost")
     used = used.with_columns(DAY, pl.col("account").str.to_lowercase(), cost)
@@ -110,7 +110,7 @@ def _moved(rows: pl.DataFrame, parts: pl.DataFrame) -> pl.DataFrame:
     moved = numbered.join(hours, on=f"{_OWN}line").with_columns(
         *(pl.col(name) * pl.col(f"{_OWN}part") for name in amounts),
         hour=pl.col("hour") + pl.duration(hours=f"{_OWN}at"),
-        granularity=pl.lit("hour"),
+        granularity=pl.lit("hour").cast(rows.schema["granularity"]),
     )
     kept = numbered.join(hours, on=f"{_OWN}line", how="anti")
     return pl.concat([one.select(rows.columns) for one in (kept, moved)])

@@ -22,7 +22,9 @@ def by_hour(rows: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:
     days = rows.filter(daily).with_columns(DAY)
     parts = _parts(days, seen)
     spread = days.join(parts, on=["node", "day"]).drop("hour")
-    spread = spread.join(seen.with_columns(DAY), on=["node", "day"]).with_columns(granularity=pl.lit("hour"))
+    spread = spread.join(seen.with_columns(DAY), on=["node", "day"]).with_columns(
+        granularity=pl.lit("hour").cast(rows.schema["granularity"])
+    )
     left = days.join(parts, on=["node", "day"], how="left").with_columns(pl.col("rest").fill_null(1.0))
     left = left.filter(pl.col("rest") > _NOTHING)
     order = rows.columns

@@ -1,10 +1,14 @@
 """The machines of a bill: which charges price one machine in one hour, and what that machine has."""
 
+from typing import TypeVar
+
 import polars as pl
+import polars.selectors as cs
 
 from providers.accelerators import instance_capacity, instance_gpus
 from providers.charges import LIVE
 
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 AMOUNTS = ("effective_cost", "billed_cost", "list_cost")
 DAY = pl.col("hour").dt.truncate("1d").alias("day")
 _PER_UNIT, _DECIMALS = 1e12, 12
@@ -25,6 +29,16 @@ def known_sum(name: str) -> pl.Expr:
     return pl.when(pl.col(name).count() > 0).then(exact_sum(pl.col(name))).alias(name)
 
 
+def coded(rows: Frame) -> Frame:
+    """Return the rows with each text as a number of a list of texts: of millions of rows most texts are the same."""
+    return rows.with_columns(cs.string().cast(pl.Categorical))
+
+
+def spelled(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with their texts as they were before `coded`."""
+    return rows.with_columns(cs.categorical().cast(pl.String))
+
+
 def slot(nodes: pl.Enum) -> pl.Expr:
     """Return one number for a machine in an hour; null for a machine that is not among the nodes."""
     node = pl.col("node").cast(nodes, strict=False).to_physical().cast(pl.Int64)
@@ -32,12 +46,13 @@ def slot(nodes: pl.Enum) -> pl.Expr:
 
 
 def places(slots: pl.DataFrame, nodes: pl.Enum) -> pl.DataFrame:
-    """Return the node and the hour of each slot."""
+    """Return the node and the hour of each slot, `coded` as charges are."""
     names = nodes.categories
-    return slots.select(
+    found = slots.select(
         node=names.gather(slots["slot"] // _HOURS) if slots.height else pl.lit(None, pl.String),
         hour=(pl.col("slot") % _HOURS * 3_600_000_000).cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
     )
+    return coded(found)
 
 
 def without_live(rows: pl.DataFrame) -> pl.DataFrame:
