@@ -81,18 +81,17 @@ class Voice:
 
     @contextmanager
     def waiting(self, work: str) -> Iterator[None]:
-        """Show on a terminal what is being done while the block runs, and take it away again."""
-        shown = f"tranche: {work}…"
+        """Show on a terminal what is being done while the block runs, and for how long, and take it away again."""
         if self.quiet or not sys.stderr.isatty():
             yield
             return
-        sys.stderr.write(shown)
-        sys.stderr.flush()
+        from app.progress import Count
+
+        count = Count(work)
         try:
             yield
         finally:
-            sys.stderr.write("\r" + " " * len(shown) + "\r")
-            sys.stderr.flush()
+            count.clear()
 
     @contextmanager
     def progress(self, work: str) -> Iterator[Bar | None]:

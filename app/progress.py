@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from threading import Lock
+from threading import Event, Lock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -70,6 +70,36 @@ class Bar:
         sys.stderr.write(f"\r{text:<{self._wide}}")
         sys.stderr.flush()
         self._wide = len(text)
+
+
+class Count:
+    """The seconds that something has taken of which nobody knows how far it is, counted on a thread until it is gone.
+
+    A solver at work may hold all threads for a while: then it counts late.
+    """
+
+    def __init__(self, work: str) -> None:
+        self._shown = f"tranche: {work}…"
+        self._begun = monotonic()
+        self._ended = Event()
+        self._thread = Thread(target=self._run, daemon=True)
+        self._write()
+        self._thread.start()
+
+    def clear(self) -> None:
+        """Take it away."""
+        self._ended.set()
+        self._thread.join()
+        sys.stderr.write("\r" + CLEAR_LINE)
+        sys.stderr.flush()
+
+    def _run(self) -> None:
+        while not self._ended.wait(PATIENCE_S):
+            self._write(f" {monotonic() - self._begun:.0f} s")
+
+    def _write(self, seconds: str = "") -> None:
+        sys.stderr.write(f"\r{self._shown}{seconds}")
+        sys.stderr.flush()
 
 
 class Bars:
