@@ -34,12 +34,15 @@ SCHEMA = pa.schema(
 )
 
 
-def cur(path: Path, rows: int) -> None:
-    """Write about so many rows in groups of about `GROUP_ROWS`, as exports do; the same rows every time."""
+def cur(path: Path, rows: int, *, labels: int = 0) -> None:
+    """Write about so many rows in groups of about `GROUP_ROWS`, as exports do; the same rows every time.
+
+    Machines have one tag and pods five, and so many labels that nobody asks for, as AWS takes them over from clusters.
+    """
     pods = max(int(rows * (1 - OTHERS) / 3 / HOURS), 1)
     machines = -(-pods // PODS_A_MACHINE)
     others = max(int(rows * OTHERS / HOURS) - machines, 0)
-    hour = _Hour(pods, machines, others)
+    hour = _Hour(pods, machines, others, labels)
     at_once = max(GROUP_ROWS // hour.rows, 1)
     with parquet.ParquetWriter(path, SCHEMA, compression="snappy") as writer:
         for first in range(0, HOURS, at_once):
@@ -51,7 +54,7 @@ def cur(path: Path, rows: int) -> None:
 class _Hour:
     """The rows of any hour, of which only the time changes."""
 
-    def __init__(self, pods: int, machines: int, others: int) -> None:
+    def __init__(self, pods: int, machines: int, others: int, labels: int) -> None:
         rng = np.random.default_rng(20261001)
         work = rng.integers(0, WORKLOADS, pods)
         nodes = [f"i-{index:017x}" for index in range(machines)]
@@ -71,7 +74,9 @@ class _Hour:
             "split_line_item_actual_usage": (none, np.full(len(plain), np.nan)),
         }
         self._columns |= {name: pa.array(np.concatenate(both), from_pandas=True) for name, both in numbers.items()}
-        self._columns["resource_tags"] = pa.array(_tags(work, machines + others), SCHEMA.field("resource_tags").type)
+        more = [(f"user_label_{index}", f"value-{index}") for index in range(labels)]
+        tags = [[*some, *more] for some in _tags(work, machines + others)]
+        self._columns["resource_tags"] = pa.array(tags, SCHEMA.field("resource_tags").type)
         self.rows = 3 * pods + machines + others
 
     def table(self, hour: datetime) -> pa.Table:
