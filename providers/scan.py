@@ -29,12 +29,16 @@ class UnknownFileError(InputError):
     """A file that is no data at all: empty, binary, or nothing that is understood."""
 
 
-def scans(paths: Sequence[str]) -> list[pl.LazyFrame]:
+def scans(paths: Sequence[str], *, passes: int = 1) -> list[pl.LazyFrame]:
     """Return one lazy frame for each set of files that share their columns, in the order of the paths.
 
     Parquet keeps its types; every column of CSV (plain or gzip) is text, and of JSON what polars makes of it. JSON is
     one object a line; one whole array of objects is understood too, but read at once. Blank lines of CSV are kept as
     rows of nulls. Bytes that are no UTF-8 become U+FFFD in CSV (`is_utf8` tells), and are an error in JSON.
+
+    Args:
+        paths: files.
+        passes: how often a row will be read in all, about; only who watches needs it (`providers.watch`).
 
     Raises:
         InputError: a file is no such file.
@@ -44,7 +48,7 @@ def scans(paths: Sequence[str]) -> list[pl.LazyFrame]:
     for path in paths:
         columns = tuple((name, str(dtype)) for name, dtype in schemas[path].items())
         groups.setdefault((format_of(path), columns), []).append(path)
-    return [counted(_scan(kind, files, schemas[files[0]]), files) for (kind, _), files in groups.items()]
+    return [counted(_scan(kind, files, schemas[files[0]]), files, passes) for (kind, _), files in groups.items()]
 
 
 def schema_of(path: str) -> pl.Schema:

@@ -1,5 +1,6 @@
 """How far a long read has come: rows are counted as they pass, on a column that every reader needs."""
 
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -21,8 +22,8 @@ class Progress(Protocol):
 
 _WATCHER: ContextVar[Progress | None] = ContextVar("watcher", default=None)
 _TIMES = ("line_item_usage_start_date", "lineitem/usagestartdate", "usage_start_time", "date", "chargeperiodstart")
-_BYTES_A_ROW = 60  # of a packed bill of text; only the bar needs it
-_PASSES = 2  # most readers see a row twice: to find the machines, and to share their cost
+_SAMPLE_BYTES = 1 << 16  # of a file of text, from which its rows are guessed
+_GZIP_OR_ZLIB = 47  # what zlib calls a header that it finds out for itself
 
 
 @contextmanager
@@ -35,13 +36,13 @@ def watched(progress: Progress | None) -> Iterator[None]:
         _WATCHER.reset(token)
 
 
-def counted(frame: pl.LazyFrame, paths: Sequence[str]) -> pl.LazyFrame:
-    """Return the frame, whose rows are counted as they pass where somebody watches."""
+def counted(frame: pl.LazyFrame, paths: Sequence[str], passes: int) -> pl.LazyFrame:
+    """Return the frame, whose rows are counted as they pass, about so many times, where somebody watches."""
     progress, schema = _WATCHER.get(), frame.collect_schema()
     time = next((name for name in schema.names() if name.casefold() in _TIMES), None)
     if progress is None or time is None:
         return frame
-    progress.expect(_PASSES * sum(map(_rows, paths)), "rows")
+    progress.expect(passes * sum(map(_rows, paths)), "rows")
 
     def count(batch: pl.Series) -> pl.Series:
         progress.advance(len(batch), "rows")
@@ -51,8 +52,23 @@ def counted(frame: pl.LazyFrame, paths: Sequence[str]) -> pl.LazyFrame:
 
 
 def _rows(path: str) -> float:
-    """Return how many rows a file has: as Parquet says, of other files about."""
+    """Return how many rows a file has: as Parquet says, of other files as many as the beginning has lines."""
     try:
         return float(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
     except pl.exceptions.PolarsError:
-        return Path(path).stat().st_size / _BYTES_A_ROW
+        with Path(path).open("rb") as file:
+            head = file.read(_SAMPLE_BYTES)
+        return _lines_a_byte(head) * Path(path).stat().st_size
+
+
+def _lines_a_byte(head: bytes) -> float:
+    """Return how many lines a byte of a file stands for, plain or gzip; of a damaged file whatever can be read."""
+    text, used = head, len(head)
+    if head.startswith(b"\x1f\x8b"):
+        unpack = zlib.decompressobj(_GZIP_OR_ZLIB)
+        try:
+            text = unpack.decompress(head)
+        except zlib.error:
+            return 0.0
+        used -= len(unpack.unused_data)
+    return text.count(b"\n") / used if used else 0.0

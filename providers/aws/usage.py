@@ -15,6 +15,8 @@ from providers.recognise import File
 from providers.scan import scans
 from providers.tables import InputError
 
+PASSES = 3  # how often a row is read until the table stands, as measured
+
 
 def read(files: Sequence[File], tags: Tags) -> Reading:
     """Read the files of deliveries that were chosen.
@@ -27,7 +29,7 @@ def read(files: Sequence[File], tags: Tags) -> Reading:
         InputError: a file cannot be read.
     """
     where = files[0].name if len(files) == 1 else f"{len(files)} AWS files"
-    reports = [Report(frame) for frame in scans([file.path for file in files])]
+    reports = [Report(frame) for frame in scans([file.path for file in files], passes=PASSES)]
     _refuse_incomplete(reports, where)
     bills = [report.bill() for report in reports]
     net_bills = _net_bills(bills)

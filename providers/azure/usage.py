@@ -15,6 +15,8 @@ from providers.charges import CHARGES, Reading, Tags, shaped
 from providers.recognise import File
 from providers.scan import scans
 
+PASSES = 2  # how often a row is read until the table stands, as measured
+
 
 def read(files: Sequence[File], tags: Tags) -> Reading:
     """Read the exports of a subscription, billing profile or account.
@@ -55,7 +57,7 @@ def costed(actual: pl.LazyFrame | None, amortised: pl.LazyFrame | None) -> list[
 
 def _lines(files: Sequence[File], kind: str, tags: Tags) -> pl.LazyFrame | None:
     paths = [file.path for file in files if file.kind == kind]
-    return pl.concat([normal(frame, tags) for frame in scans(paths)]) if paths else None
+    return pl.concat([normal(frame, tags) for frame in scans(paths, passes=PASSES)]) if paths else None
 
 
 def _totals(lines: pl.LazyFrame | None, *, is_bill: bool) -> pl.LazyFrame | None:

@@ -20,6 +20,8 @@ from providers.focus.machines import joined, known, placed
 from providers.recognise import File
 from providers.scan import scans
 
+PASSES = 2  # how often a row is read until the table stands, as measured
+
 
 def read(files: Sequence[File], tags: Tags) -> Reading:
     """Read files of FOCUS Cost and Usage rows.
@@ -28,7 +30,7 @@ def read(files: Sequence[File], tags: Tags) -> Reading:
         InputError: a file cannot be read, or lacks a column without which it is no bill.
     """
     where = files[0].name if len(files) == 1 else f"{len(files)} FOCUS files"
-    found = scans([file.path for file in files])
+    found = scans([file.path for file in files], passes=PASSES)
     parts = [shapes.priced_in_parts(scan) for scan in found]
     lines = placed(joined(known(_lines(found, tags, where=where)), known(_lines(parts, tags, where=where))))
     sums = pl.concat([shapes.totals(scan) for scan in found]).group_by("currency").agg(pl.all().sum())

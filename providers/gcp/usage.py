@@ -15,6 +15,7 @@ from providers.gcp.machines import machines, noded, placed
 from providers.recognise import File
 from providers.scan import scans
 
+PASSES = 5  # how often a row is read until the table stands, as measured
 _COSTS = ("list_cost", "billed_cost", "effective_cost")
 
 
@@ -24,7 +25,7 @@ def read(files: Sequence[File], tags: Tags) -> Reading:
     Raises:
         InputError: a file cannot be read.
     """
-    lines = pl.concat([normal(frame, tags) for frame in scans([file.path for file in files])])
+    lines = pl.concat([normal(frame, tags) for frame in scans([file.path for file in files], passes=PASSES)])
     timed = noded(matched(lines.with_columns(hour=pl.col("start").dt.truncate("1h"))))
     costs = divided(placed(amortised(timed, pools(timed)), machines(timed)))
     totals = lines.group_by("currency").agg(

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from threading import Lock
 from typing import NamedTuple
 
 import jsonschema
@@ -23,6 +24,21 @@ class Table(NamedTuple):
     usage: pl.DataFrame
     bill: Reconciliation
     path: str
+    seen: float  # rows that passed, of those that were expected
+
+
+class Watch:
+    def __init__(self):
+        self.expected, self.done, self.lock = 0.0, 0.0, Lock()
+
+    def expect(self, amount, unit):
+        assert unit == "rows"
+        self.expected += amount
+
+    def advance(self, amount, unit):
+        assert unit == "rows"
+        with self.lock:
+            self.done += amount
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +54,19 @@ def tables(month, tmp_path_factory):
     """Read each export back; every bill must be found again to the cent."""
     folder, tables = tmp_path_factory.mktemp("tables"), {}
     for cloud in CLOUDS:
-        read = accounts_of([str(month / cloud)], now=company.END)
+        watch = Watch()
+        read = accounts_of([str(month / cloud)], now=company.END, progress=watch)
         bill = next(one for one in read.reconciliations if one.source != "opencost")
         assert bill.holds
         assert bill.billed == pytest.approx(bill.effective + bill.timing, abs=1e-6)
         read.usage.write_parquet(folder / f"{cloud}.parquet")
-        tables[cloud] = Table(read.usage, bill, str(folder / f"{cloud}.parquet"))
+        tables[cloud] = Table(read.usage, bill, str(folder / f"{cloud}.parquet"), watch.done / watch.expected)
     return tables
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_the_bar_on_a_read_ends_where_it_says(tables, cloud):
+    assert tables[cloud].seen == pytest.approx(1, abs=0.1)
 
 
 def truth():
