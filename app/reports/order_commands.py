@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from app.reports.order_text import Bare, bare, block, name_of, shell
+from app.reports.order_text import bare, block, name_of, shell
 from app.reports.outline import MONTH_HOURS
 from app.reports.text import count
 
@@ -64,8 +64,7 @@ def _capacity_block(bought: Purchase) -> Iterable[str]:
         name = f"{name_of(bought.offer_id)}_{index}"
         data = {"instance_type": machine, "instance_count": bare(size), "capacity_duration_hours": bare(hours)}
         yield from block(f'data "aws_ec2_capacity_block_offering" "{name}"', data)
-        offering = Bare(f"data.aws_ec2_capacity_block_offering.{name}.capacity_block_offering_id")
-        terms_of_it = {"capacity_block_offering_id": offering, "instance_platform": "Linux/UNIX"}
+        terms_of_it = {"capacity_block_offering_id": "OFFERING_ID", "instance_platform": "Linux/UNIX"}
         yield from block(f'resource "aws_ec2_capacity_block_reservation" "{name}"', terms_of_it)
 
 
@@ -93,11 +92,13 @@ def _savings_plan(bought: Purchase) -> Iterable[str]:
     hourly = "COMMITMENT" if bought.usd_per_hour is None else f"{float(bought.usd_per_hour):.5f}"
     yield shell("aws", "savingsplans", "describe-savings-plans-offerings", "--durations", _seconds(bought),
                 "--payment-options", f"{_payment(bought)} Upfront")  # fmt: skip
-    part = ("--upfront-payment-amount", bought.upfront) if _payment(bought) == "Partial" else ()
+    upfront = bought.upfront if _payment(bought) == "Partial" else None
+    part = ("--upfront-payment-amount", upfront) if upfront else ()
     yield shell("aws", "savingsplans", "create-savings-plan", "--savings-plan-offering-id", "OFFERING_ID",
                 "--commitment", hourly, *part)  # fmt: skip
     yield "# or as Terraform:"
     terms = {"savings_plan_offering_id": "OFFERING_ID", "commitment": hourly}
+    terms |= {"upfront_payment_amount": upfront} if upfront else {}
     yield from block(f'resource "aws_savingsplans_savings_plan" "{name_of(bought.offer_id)}"', terms)
 
 

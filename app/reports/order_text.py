@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Bare(str):
-    """A number or an expression of Terraform, which has no quotes."""
+    """A number of Terraform, which has no quotes."""
 
     __slots__ = ()
 

@@ -119,6 +119,36 @@ def test_nothing_is_bought_by_running_it(services, bought):
                 )
 
 
+LOOKED_UP = {
+    "aws_ec2_capacity_block_reservation": "capacity_block_offering_id",
+    "aws_savingsplans_savings_plan": "savings_plan_offering_id",
+    "google_compute_region_commitment": "existing_reservations",
+    "azapi_resource": "name",
+}
+
+
+@pytest.mark.parametrize(
+    ("option", "provider", "machine"),
+    [
+        *((option, "aws", "p5.48xlarge") for option in ("capacity_block", "savings_plan")),
+        ("cud", "gcp", "a3-highgpu-8g"),
+        ("reserved", "azure", "Standard_ND96isr_H100_v5"),
+    ],
+)
+def test_no_block_of_terraform_buys_before_something_is_looked_up(bought, option, provider, machine):
+    text = ordered(bought, option, provider=provider, instance_type=machine)
+    found = re.findall(r'resource "(\w+)" "\w+" {\n(.*?)\n    }', text, re.DOTALL)
+    assert found
+    for kind, body in found:
+        assert re.search(rf'^ +{LOOKED_UP[kind]} = "[^"]*\b[A-Z]{{4,}}', body, re.MULTILINE), body
+
+
+def test_a_part_paid_upfront_is_said_everywhere(bought):
+    text = ordered(bought, "savings_plan", upfront="50000.00", usd_per_hour="11.41553")
+    assert 'upfront_payment_amount = "50000.00"' in text
+    assert "upfront_payment_amount" not in ordered(bought, "savings_plan", usd_per_hour="11.41553")
+
+
 def test_a_word_the_service_does_not_know_would_be_found(services):
     with pytest.raises(AssertionError):
         asked(services, shlex.split("aws ec2 purchase-capacity-block --offering-id OFFERING_ID"))
