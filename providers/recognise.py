@@ -21,7 +21,7 @@ Kind = Literal[
     "focus_commitments",
     "opencost",
     "prometheus",  # saved answers of its HTTP API
-    "azure_hourly",  # saved hourly charges of a subscription: no bill
+    "azure_hourly",  # what Azure answers about hourly charges of a subscription: no bill
 ]
 
 MANIFESTS = ("aws_manifest", "azure_manifest")
@@ -43,7 +43,7 @@ _OBJECTS: tuple[tuple[Kind, frozenset[str]], ...] = (
     ("azure_manifest", frozenset({"exportconfig", "runinfo"})),
     ("opencost", frozenset({"code", "data"})),
 )
-_SAVED: dict[str, Kind] = {"prometheus": "prometheus", "opencost": "opencost", "azure_hourly": "azure_hourly"}
+_SAVED: dict[str, Kind] = {"prometheus": "prometheus", "opencost": "opencost"}
 _SEEN = 4
 WHOLE_BYTES = 1 << 28
 """What one JSON object may come to."""
@@ -130,7 +130,17 @@ def _answer(whole: dict[str, object]) -> Kind | None:
     if "tranche_source" in whole:
         return _SAVED.get(str(whole["tranche_source"]))
     keys = {str(key).casefold() for key in whole}
+    if _recommends(whole.get("value")):
+        return "azure_hourly"
     return next((kind for kind, needed in _OBJECTS if needed <= keys), None)
+
+
+def _recommends(found: object) -> bool:
+    """Return whether these are benefit recommendations of Azure, which come with hourly charges."""
+    return isinstance(found, list) and any(
+        isinstance(one, dict) and str(one.get("type")).casefold() == "microsoft.costmanagement/benefitrecommendations"
+        for one in found
+    )
 
 
 def _first_object(path: str) -> dict[str, object]:

@@ -17,12 +17,10 @@ from providers.tables import InputError
 _ASKED = {"scope": "Single", "lookBackPeriod": "Last60Days", "term": "P1Y"}
 _SCOPE = re.compile(r"/?subscriptions/([^/]+)/?", re.IGNORECASE)
 _GROUP = re.compile(r"/?subscriptions/([^/]+)/resourceGroups/.+", re.IGNORECASE)
-_PLANS = ("compute_savings_plan", "")
-_NOTHING = "gives no hourly charges: nothing there ran on demand that a savings plan could cover"
 
 
 def fetch(scope: str, *, folder: Path, client: Any = None) -> str:  # noqa: ANN401 - imported only where it is used
-    """Ask for the charges of the last 60 days, check them, and return the file that holds them.
+    """Ask for the charges of the last 60 days, check them, and return the file that holds Azure's answer.
 
     Args:
         scope: /subscriptions/ID.
@@ -38,22 +36,26 @@ def fetch(scope: str, *, folder: Path, client: Any = None) -> str:  # noqa: ANN4
     from azure.core.exceptions import AzureError
 
     try:
-        answers = list(
-            (client or new_client()).benefit_recommendations.list(
-                f"subscriptions/{account}",
-                filter=" AND ".join(f"properties/{name} eq '{value}'" for name, value in _ASKED.items()),
-                expand="properties/usage",
-            )
+        found = (client or new_client()).benefit_recommendations.list(
+            f"subscriptions/{account}",
+            filter=" AND ".join(f"properties/{name} eq '{value}'" for name, value in _ASKED.items()),
+            expand="properties/usage",
         )
+        answer = {"value": [_of(account, one.as_dict()) for one in found]}
     except AzureError as error:
         said = str(error).splitlines()[0]
         remedy = "log in (az login) with the role Cost Management Reader on that subscription, or try again later"
         raise InputError(where, f"gives no hourly charges ({said})", remedy) from None
-    saved = _saved(_one(answers, where), account)
-    series_of(saved, where)
+    series_of(answer, where)
     path = folder / "azure-hourly.json"
-    path.write_text(json.dumps(saved))
+    path.write_text(json.dumps(answer))
     return str(path)
+
+
+def _of(account: str, one: dict[str, Any]) -> dict[str, Any]:
+    """Return a recommendation that says which subscription it is of."""
+    said = one.get("properties")
+    return one | {"properties": {"subscriptionId": account, **said}} if said else one
 
 
 def _subscription(scope: str, where: str) -> str:
@@ -70,34 +72,3 @@ def _subscription(scope: str, where: str) -> str:
         raise InputError(where, problem, f"name the whole subscription: azure-hourly:/subscriptions/{group[1]}")
     problem = "is no subscription, and the charges of several are one sum that no machine can be held against"
     raise InputError(where, problem, "write azure-hourly:/subscriptions/ID, once for each subscription")
-
-
-def _one(answers: list[Any], where: str) -> Any:  # noqa: ANN401
-    """Return what is said of compute; other plans (databases) have series of their own."""
-    found = [one.properties for one in answers if one.properties and _is_of_compute(one.properties)]
-    if not found:
-        remedy = "wait until machines have run there for some days, or do without: the bill's days then stay days"
-        raise InputError(where, _NOTHING, remedy)
-    if len(found) > 1:
-        raise InputError(where, f"gives {len(found)} series where one is expected", "report this with the answer")
-    return found[0]
-
-
-def _is_of_compute(said: Any) -> bool:  # noqa: ANN401
-    charges = said.usage.charges if said.usage else None
-    return bool(charges) and (said.arm_sku_name or "").casefold() in _PLANS
-
-
-def _saved(said: Any, account: str) -> dict[str, Any]:  # noqa: ANN401
-    """Return what is kept of an answer; `providers.azure.hourly_series` reads it."""
-    first, last = said.first_consumption_date, said.last_consumption_date
-    return {
-        "tranche_source": "azure_hourly",
-        "subscription": account,
-        "currency": said.currency_code,
-        "first": first and first.isoformat(),
-        "last": last and last.isoformat(),
-        "grain": said.usage.usage_grain and str(getattr(said.usage.usage_grain, "value", said.usage.usage_grain)),
-        "hours": said.total_hours,
-        "charges": [float(charge) for charge in said.usage.charges],
-    }

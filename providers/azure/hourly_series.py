@@ -1,4 +1,7 @@
-"""Saved hourly charges of a subscription (`providers.azure.hourly`) -> Shapes."""
+"""What Azure answers about the hourly charges of a subscription (`providers.azure.hourly`) -> Shapes.
+
+The file is Azure's answer as it is: a person with access to the subscription may save it with `az rest`.
+"""
 
 import json
 import math
@@ -16,6 +19,8 @@ from providers.tables import InputError
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 _AGAIN = "fetch it again with azure-hourly:/subscriptions/ID"
+_PLANS = ("compute_savings_plan", "")
+_NOTHING = "gives no hourly charges: nothing there ran on demand that a savings plan could cover"
 
 
 class Series(NamedTuple):
@@ -33,7 +38,7 @@ class Series(NamedTuple):
 
 
 def read(files: Sequence[File], _tags: Tags) -> Reading:
-    """Read saved series; of an hour that several hold, the one that ends last counts, since late usage is added.
+    """Read saved answers; of an hour that several hold, the one that ends last counts, since late usage is added.
 
     Raises:
         InputError: a file holds no series of hours.
@@ -44,35 +49,64 @@ def read(files: Sequence[File], _tags: Tags) -> Reading:
     return Reading(shapes=shapes.sort("account", "hour").lazy())
 
 
-def series_of(said: Mapping[str, Any], where: str) -> Series:
-    """Return what a file of hourly charges says, once it is sure which hour each of them is of.
+def series_of(answer: Mapping[str, Any], where: str) -> Series:
+    """Return the series of an answer, once it is sure which hour each of its charges is of.
 
     The last date is the end of the last hour in Azure's published example (18 to 25 October, 168 hours). Where it names
     the last hour or the last day instead, the number of charges says so; the first hour is the same in all three.
 
     Args:
-        said: subscription, currency, first, last (ISO 8601), grain, hours, charges.
+        answer: a list of benefit recommendations, with properties/usage.
         where: what to call it.
 
     Raises:
-        InputError: it is not by the hour, has more or fewer charges than hours, or a charge that can be none.
+        InputError: there is no series or more than one, it is of more than a subscription or not by the hour, it has
+            more or fewer charges than hours, or a charge that can be none.
     """
-    grain = str(said.get("grain") or "").casefold()
+    said = _one(answer, where)
+    grain = str(said["usage"].get("usageGrain") or "").casefold()
     if grain != "hourly":
         raise InputError(where, f"has charges by the grain {grain or 'of nothing'}, and not Hourly", _AGAIN)
-    charges = _charges(said.get("charges"), where)
-    first, last = (_time(said.get(name), name, where) for name in ("first", "last"))
-    stated = said.get("hours")
-    midnight = last.replace(hour=0, minute=0, second=0, microsecond=0)
-    ends = (last, last + _HOUR, midnight + _DAY)
-    if first + len(charges) * _HOUR not in ends or stated not in (None, len(charges)) or first.minute or first.second:
-        span = f"{first:%Y-%m-%dT%H:%MZ} to {last:%Y-%m-%dT%H:%MZ}"
-        problem = f"has {len(charges):,} charges for {span} and {stated} hours, which do not go together"
-        raise InputError(where, problem, _AGAIN)
-    account, currency = (str(said.get(name) or "") for name in ("subscription", "currency"))
+    charges = _charges(said["usage"]["charges"], where)
+    first = _first(said, len(charges), where)
+    account, currency = (str(said.get(name) or "") for name in ("subscriptionId", "currencyCode"))
     if not account or not currency:
         raise InputError(where, f"does not say its {'currency' if account else 'subscription'}", _AGAIN)
     return Series(account.casefold(), currency, first, charges)
+
+
+def _one(answer: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """Return what is said of compute in one subscription; other plans (databases) have series of their own."""
+    properties = [one["properties"] for one in answer["value"] if isinstance(one, dict) and one.get("properties")]
+    found = [said for said in properties if _is_of_compute(said)]
+    if not found:
+        remedy = "wait for some days (by hand, ask with $expand=properties/usage), or do without: days then stay days"
+        raise InputError(where, _NOTHING, remedy)
+    if len(found) > 1:
+        remedy = "ask for one: Single, Last60Days, P1Y, as azure-hourly:/subscriptions/ID does"
+        raise InputError(where, f"gives {len(found)} series where one is expected", remedy)
+    if found[0].get("resourceGroup"):
+        raise InputError(where, f"is of the resource group {found[0]['resourceGroup']} alone", _AGAIN)
+    return dict(found[0])
+
+
+def _is_of_compute(said: Mapping[str, Any]) -> bool:
+    usage = said.get("usage")
+    plan = str(said.get("armSkuName") or "").casefold()
+    return isinstance(usage, dict) and bool(usage.get("charges")) and plan in _PLANS
+
+
+def _first(said: Mapping[str, Any], count: int, where: str) -> datetime:
+    """Return the first hour of a series of so many charges."""
+    first, last = (_time(said.get(f"{name}ConsumptionDate"), name, where) for name in ("first", "last"))
+    stated = said.get("totalHours")
+    midnight = last.replace(hour=0, minute=0, second=0, microsecond=0)
+    ends = (last, last + _HOUR, midnight + _DAY)
+    if first + count * _HOUR in ends and stated in (None, count) and not (first.minute or first.second):
+        return first
+    span = f"{first:%Y-%m-%dT%H:%MZ} to {last:%Y-%m-%dT%H:%MZ}"
+    problem = f"has {count:,} charges for {span} and {stated} hours, which do not go together"
+    raise InputError(where, problem, _AGAIN)
 
 
 def _read(file: File) -> Series:
@@ -84,8 +118,8 @@ def _read(file: File) -> Series:
 
 
 def _charges(said: Any, where: str) -> list[float]:  # noqa: ANN401 - JSON
-    if not isinstance(said, list) or not said:
-        raise InputError(where, "has no charges", _AGAIN)
+    if not isinstance(said, list):
+        raise InputError(where, "has no list of charges", _AGAIN)
     for place, charge in enumerate(said):
         if isinstance(charge, bool) or not isinstance(charge, int | float) or not math.isfinite(charge) or charge < 0:
             raise InputError(where, f"has {charge!r} as charge {place + 1:,}, which no hour can cost", _AGAIN)

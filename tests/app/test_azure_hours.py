@@ -47,9 +47,13 @@ def bill(tmp_path):
 def hourly(tmp_path):
     def write(charges, last="2026-10-02T00:00:00Z"):
         path = tmp_path / "later.json"
-        said = {"tranche_source": "azure_hourly", "subscription": "sub-1", "currency": "USD", "grain": "Hourly"}
-        said |= {"first": "2026-10-01T00:00:00Z", "last": last, "hours": len(charges), "charges": charges}
-        path.write_text(json.dumps(said))
+        said = {
+            "subscriptionId": "sub-1", "currencyCode": "USD", "armSkuName": "Compute_Savings_Plan", "scope": "Single",
+            "firstConsumptionDate": "2026-10-01T00:00:00Z", "lastConsumptionDate": last, "totalHours": len(charges),
+            "usage": {"usageGrain": "Hourly", "charges": charges},
+        }  # fmt: skip
+        kind = "Microsoft.CostManagement/benefitRecommendations"
+        path.write_text(json.dumps({"value": [{"type": kind, "kind": "SavingsPlan", "properties": said}]}))
         return str(path)
 
     return write

@@ -91,7 +91,11 @@ def kind(tmp_path):
         pytest.param(as_lines({"code": 200, "data": [{"a": "x" * (2 << 20)}]}), "opencost", id="a long answer"),
         pytest.param(as_text({"tranche_source": "opencost"}), "opencost", id="saved OpenCost"),
         pytest.param(as_text({"tranche_source": "prometheus"}), "prometheus", id="saved Prometheus"),
-        pytest.param(as_text({"tranche_source": "azure_hourly"}), "azure_hourly", id="saved hourly charges"),
+        pytest.param(
+            as_text({"value": [{"type": "Microsoft.CostManagement/benefitRecommendations"}]}),
+            "azure_hourly",
+            id="Azure hours",
+        ),
     ],
 )
 def test_a_file_is_known_by_its_content(kind, content, expected):

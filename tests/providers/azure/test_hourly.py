@@ -17,10 +17,7 @@ from tests.providers.azure.test_api import SCOPE, THROTTLED, client
 
 ID = SCOPE.rpartition("/")[2]
 FIRST = datetime(2026, 9, 1, tzinfo=UTC)
-SAID = {
-    "subscription": "Sub-1", "currency": "USD", "first": "2026-09-01T00:00:00+00:00", "last": "2026-09-03T00:00:00Z",
-    "grain": "Hourly", "hours": 48, "charges": [1.5] * 48,
-}  # fmt: skip
+KIND = "Microsoft.CostManagement/benefitRecommendations"
 
 
 def recommendation(charges, *, kind="SavingsPlan", sku="Compute_Savings_Plan", **said):
@@ -30,7 +27,12 @@ def recommendation(charges, *, kind="SavingsPlan", sku="Compute_Savings_Plan", *
         "lookBackPeriod": "Last60Days", "commitmentGranularity": "Hourly", "totalHours": len(charges),
         "usage": {"usageGrain": "Hourly", "charges": charges},
     }  # fmt: skip
-    return {"id": "/x", "name": "x", "type": "x", "kind": kind, "properties": properties | said}
+    return {"id": "/x", "name": "x", "type": KIND, "kind": kind, "properties": properties | said}
+
+
+def saved(charges=(1.5,) * 48, **said):
+    """Return an answer of two days that somebody saved."""
+    return {"value": [recommendation(list(charges), subscriptionId="Sub-1", **said)]}
 
 
 def answer(*recommendations, link=None):
@@ -128,49 +130,56 @@ def test_expired_credentials(tmp_path):
     ],
 )
 def test_the_number_of_charges_says_what_the_last_date_is(last, count):
-    series = series_of(SAID | {"last": last, "hours": None}, "saved.json")
+    series = series_of(saved(lastConsumptionDate=last, totalHours=None), "saved.json")
     assert (series.first, series.end, len(series.charges)) == (FIRST, datetime(2026, 9, 3, tzinfo=UTC), count)
     assert series.account == "sub-1"
 
 
 @pytest.mark.parametrize(
-    ("cells", "said"),
+    ("answer", "said"),
     [
-        ({"charges": [1.5] * 47, "hours": 47}, "47 charges for 2026-09-01T00:00Z to 2026-09-03T00:00Z and 47 hours"),
-        ({"charges": [1.5] * 50, "hours": 50}, "do not go together; fetch it again"),
-        ({"hours": 49}, "48 charges for .* and 49 hours"),
-        ({"first": "2026-09-01T00:30:00Z", "last": "2026-09-03T00:30:00Z"}, "do not go together"),
-        ({"last": "2026-08-01T00:00:00Z"}, "do not go together"),
-        ({"last": "soon"}, "has 'soon' as its last date"),
-        ({"grain": "Daily"}, "by the grain daily, and not Hourly"),
-        ({"grain": None}, "by the grain of nothing"),
-        ({"charges": [1.5] * 47 + [float("nan")]}, "has nan as charge 48, which no hour can cost"),
-        ({"charges": [float("inf")] * 48}, "has inf as charge 1"),
-        ({"charges": [True] * 48}, "has True as charge 1"),
-        ({"charges": ["1.5"] * 48}, "has '1.5' as charge 1"),
-        ({"charges": None}, "has no charges"),
-        ({"currency": None}, "does not say its currency"),
-        ({"subscription": ""}, "does not say its subscription"),
+        (
+            saved([1.5] * 47, lastConsumptionDate="2026-09-03T00:00:00Z"),
+            "47 charges for 2026-09-01T00:00Z to 2026-09-0",
+        ),
+        (saved([1.5] * 50, lastConsumptionDate="2026-09-03T00:00:00Z"), "do not go together; fetch it again"),
+        (saved(totalHours=49), "48 charges for .* and 49 hours"),
+        (
+            saved(firstConsumptionDate="2026-09-01T00:30:00Z", lastConsumptionDate="2026-09-03T00:30:00Z"),
+            "do not go together",
+        ),
+        (saved(lastConsumptionDate="2026-08-01T00:00:00Z"), "do not go together"),
+        (saved(lastConsumptionDate="soon"), "has 'soon' as its last date"),
+        (saved(usage={"usageGrain": "Daily", "charges": [1.5] * 48}), "by the grain daily, and not Hourly"),
+        (saved(usage={"usageGrain": None, "charges": [1.5] * 48}), "by the grain of nothing"),
+        (saved([1.5] * 47 + [float("nan")]), "has nan as charge 48, which no hour can cost"),
+        (saved([float("inf")] * 48), "has inf as charge 1"),
+        (saved([True] * 48), "has True as charge 1"),
+        (saved(["1.5"] * 48), "has '1.5' as charge 1"),
+        (saved(usage={"usageGrain": "Hourly", "charges": "1.5"}), "has no list of charges"),
+        (saved(usage=None), "gives no hourly charges: .*ask with .expand=properties/usage"),
+        (saved(currencyCode=None), "does not say its currency"),
+        ({"value": [recommendation([1.5] * 48)]}, "does not say its subscription"),
+        (saved(resourceGroup="lab"), "is of the resource group lab alone"),
     ],
 )
-def test_charges_that_are_no_hours_are_refused(cells, said):
+def test_charges_that_are_no_hours_of_a_subscription_are_refused(answer, said):
     with pytest.raises(InputError, match=f"^saved.json: .*{said}"):
-        series_of(SAID | cells, "saved.json")
+        series_of(answer, "saved.json")
 
 
 def test_of_an_hour_that_two_series_hold_the_later_one_counts(tmp_path):
     older, newer = tmp_path / "b.json", tmp_path / "a.json"
-    older.write_text(json.dumps(SAID))
-    newer.write_text(
-        json.dumps(SAID | {"first": "2026-09-02T00:00:00Z", "last": "2026-09-04T00:00:00Z", "charges": [2.0] * 48})
-    )
+    later = {"firstConsumptionDate": "2026-09-02T00:00:00Z", "lastConsumptionDate": "2026-09-04T00:00:00Z"}
+    older.write_text(json.dumps(saved()))
+    newer.write_text(json.dumps(saved([2.0] * 48, **later)))
     for paths in ((older, newer), (newer, older)):
         assert shapes_of(*paths)["charge"].to_list() == [1.5] * 24 + [2.0] * 48
 
 
 def test_a_file_that_is_no_json_is_refused(tmp_path):
     path = tmp_path / "saved.json"
-    path.write_text('{"tranche_source": "azure_hourly", ')
+    path.write_text('{"value": [')
     with pytest.raises(InputError, match="cannot be read as JSON"):
         shapes_of(path)
 
