@@ -1,8 +1,8 @@
 """Who holds what of a machine: the claims, however many, summed in two passes that stream.
 
 The first pass sums them by machine and hour, from which follows what a unit of each resource costs there. The second
-sums what that comes to by workload. Between the two stands one table with a row a machine-hour, and each claim looks
-its row up by place instead of by a join, which would hold the claims in memory.
+sums what that comes to by workload. Between the two stands one table with a row a machine-hour, by which the claims
+stream.
 """
 
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ import polars as pl
 
 from optimizer.machines import AMOUNTS, exact_sum, slot
 from optimizer.policies import Policy
+from providers.streaming import beside
 
 SOURCES = ("aws_cur", "gcp_detailed", "azure_cost", "focus", "prometheus", "opencost")
 """Where claims come from, the most trusted first: bills, then what measures, then what estimates."""
 NAMES = ("cluster", "namespace", "workload", "residual")
-_NOWHERE = 1 << 62  # above every slot
 _RANK = pl.col("source").cast(pl.Enum(SOURCES), strict=False).to_physical().cast(pl.UInt8).fill_null(len(SOURCES))
 _PAID = pl.col("split_cost").fill_null(0.0) + pl.col("unused_cost").fill_null(0.0)
 
@@ -65,7 +65,7 @@ def by_workload(
         "estimated",
     )
     wanted = wanted.filter(pl.col("slot").is_not_null() | (pl.col("gpu_hours") > 0))
-    priced = _looked_up(wanted, terms).filter(pl.col("kind").is_not_null() | (pl.col("gpu_hours") > 0))
+    priced = beside(wanted, terms, ["slot"]).filter(pl.col("kind").is_not_null() | (pl.col("gpu_hours") > 0))
     lost = pl.col("kind").is_null()
     keyed = priced.with_columns(
         (pl.col("rank") == pl.col("owner")).alias("owns"),
@@ -98,19 +98,3 @@ def _sums() -> list[pl.Expr]:
         pl.len().alias("claims"),
         exact_sum(pl.col("paid")),
     ]
-
-
-def _looked_up(claims: pl.LazyFrame, terms: pl.DataFrame) -> pl.LazyFrame:
-    """Put the terms of its slot beside each claim; nulls where there are none."""
-    slots = pl.concat([terms["slot"], pl.Series([_NOWHERE])])
-    rows = pl.concat([terms.drop("slot"), terms.drop("slot").clear(1)])
-
-    def look_up(batch: pl.DataFrame) -> pl.DataFrame:
-        wanted = batch["slot"].fill_null(-1)
-        place = slots.search_sorted(wanted)
-        place = place.set(slots[place] != wanted, rows.height - 1)
-        return pl.concat([batch.drop("slot"), rows[place]], how="horizontal")
-
-    columns = claims.collect_schema()
-    del columns["slot"]
-    return claims.map_batches(look_up, schema={**columns, **rows.schema}, streamable=True)

@@ -12,6 +12,7 @@ from datetime import datetime
 import polars as pl
 
 from providers.aws.line_items import RUNNING, is_type
+from providers.streaming import beside
 
 _HOUR = pl.duration(hours=1)
 
@@ -67,8 +68,8 @@ def _with_parts(
     pools = pools.with_columns(pl.col("rest").fill_null(pl.col("usd")))
     used = pl.col("instance").is_not_null() & (pl.col("state").fill_null("Used") == "Used")
     part = pl.when(used).then(pl.col("rate") * pl.col("amount")).fill_null(0.0)
-    rates = pools.lazy().select("capacity", "hour", "rate")
-    machines = lines.filter(~_is_prepaid()).join(rates, on=["capacity", "hour"], how="left")
+    rates = pools.select("capacity", "hour", "rate")
+    machines = beside(lines.filter(~_is_prepaid()), rates, ["capacity", "hour"])
     names = [*lines.collect_schema().names(), "is_prepaid"]
     return pl.concat(
         [

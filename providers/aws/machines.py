@@ -10,6 +10,7 @@ from importlib.resources import files
 import polars as pl
 
 from providers.aws.line_items import RUNNING, residual
+from providers.streaming import beside
 
 ACCELERATED = r"^(?:p|g|gr|trn|inf|dl|vt)\d[a-z0-9-]*\."
 RESERVED = ("Reserved", "Cancelling", "Unused")
@@ -29,7 +30,7 @@ def instances(lines: pl.LazyFrame) -> pl.LazyFrame:
     hours = pl.col("type").is_in(list(RUNNING)) & (_is_compute() | training)
     named = pl.when(training).then(pl.coalesce(tail, "instance_type")).otherwise(given)
     typed = lines.with_columns(instance=pl.when(hours).then(named.str.to_lowercase().str.strip_prefix("ml.")))
-    return typed.join(known(), on="instance", how="left").with_columns(
+    return beside(typed, known(), ["instance"]).with_columns(
         region=pl.coalesce("region", "legacy_region", _region_of("zone")),
         state=_state(),
         is_accelerated=pl.col("instance").str.contains(ACCELERATED).fill_null(value=False),

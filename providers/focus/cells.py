@@ -134,9 +134,18 @@ def _text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 def _number(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if dtype != pl.String:
         return _finite(column.cast(pl.Float64))
-    text = column.str.strip_chars()
-    plain = pl.when(text.str.contains(_THOUSANDS)).then(text.str.replace_all(r"[$€£,]", ""))
-    return _finite(pl.coalesce(text.cast(pl.Float64, strict=False), plain.cast(pl.Float64, strict=False)))
+    return _finite(column.map_batches(_numbers, return_dtype=pl.Float64(), is_elementwise=True))
+
+
+def _numbers(batch: pl.Series) -> pl.Series:
+    """Return the numbers of a batch of texts; only where some are no plain ones are they read as a person would."""
+    plain = batch.cast(pl.Float64, strict=False)
+    if plain.null_count() == batch.null_count():
+        return plain
+    text = pl.col(batch.name).str.strip_chars()
+    spelt = pl.when(text.str.contains(_THOUSANDS)).then(text.str.replace_all(r"[$€£,]", ""))
+    numbers = pl.coalesce(text.cast(pl.Float64, strict=False), spelt.cast(pl.Float64, strict=False))
+    return batch.to_frame().select(numbers.alias(batch.name)).to_series()
 
 
 def _finite(number: pl.Expr) -> pl.Expr:

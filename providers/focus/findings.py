@@ -52,7 +52,7 @@ def findings(lines: pl.LazyFrame, *, where: str) -> list[Diagnostic]:
     Raises:
         InputError: a cost is no number, or a line has no time.
     """
-    counted = lines.group_by("currency").agg(_counts()).collect().sort("currency")
+    counted = lines.group_by("currency").agg(_counts()).collect(engine="streaming").sort("currency")
     found: list[Diagnostic] = []
     for row in counted.iter_rows(named=True):
         _refuse(row, where=where)

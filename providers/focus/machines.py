@@ -4,6 +4,7 @@ import polars as pl
 
 from providers.focus.terms import is_unused, purchase_option, residual
 from providers.kubernetes import full_name, node_of
+from providers.streaming import beside
 
 DAY = pl.duration(days=1)
 _CLUSTER_NODES = r"^(?:aks|gke)-"
@@ -94,7 +95,7 @@ def joined(lines: pl.LazyFrame, parts: pl.LazyFrame) -> pl.LazyFrame:
     priced = pl.col("is_usage") & pl.col("per_gpu") & pl.col("gpu_model").is_not_null() & pl.col("node").is_not_null()
     with_gpus = parts.filter(priced).group_by(_NODE_KEY).agg(machine_gpu=pl.col("gpu_model").max())
     part = pl.col("part").fill_null(value=False)
-    return lines.join(with_gpus, on=_NODE_KEY, how="left").with_columns(
+    return beside(lines, with_gpus, _NODE_KEY).with_columns(
         gpu_model=pl.when(part).then("machine_gpu").otherwise("gpu_model"),
         gpu_hours=pl.when(part).then(pl.lit(0.0)).otherwise("gpu_hours"),
         is_count_assumed=~part & pl.col("is_count_assumed"),

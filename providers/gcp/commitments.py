@@ -12,6 +12,7 @@ Fees move to usage in proportion to its credits and never change their sum, so t
 import polars as pl
 
 from providers.gcp.skus import is_fee, resource_class
+from providers.streaming import beside
 
 KEY = ("hour", "match")
 
@@ -66,4 +67,4 @@ def amortised(lines: pl.LazyFrame, fees: pl.DataFrame) -> pl.LazyFrame:
     taken = (
         pl.when("is_fee").then(-pl.col("net") * pl.col("used")).otherwise(-pl.col("committed_credit") * pl.col("rate"))
     )
-    return lines.join(fees.lazy(), on=KEY, how="left").with_columns(fee=taken.fill_null(0.0))
+    return beside(lines, fees, KEY).with_columns(fee=taken.fill_null(0.0))

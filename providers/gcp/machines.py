@@ -5,6 +5,7 @@ import polars as pl
 from providers.accelerators import instance_gpus
 from providers.gcp.skus import gpu_model, is_block, is_gpu, is_spot
 from providers.kubernetes import full_name, node_of
+from providers.streaming import beside
 
 BUCKETS = {
     "kube:system-overhead": "system",
@@ -48,7 +49,7 @@ def placed(lines: pl.LazyFrame, with_gpus: pl.DataFrame) -> pl.LazyFrame:
     split among the workloads of a cluster are theirs, without a machine; what its split does not cover may still be
     shared by what a cluster says about itself.
     """
-    joined = lines.join(with_gpus.lazy(), on=_KEY, how="left")
+    joined = beside(lines, with_gpus, _KEY)
     priced = pl.col("has_gpu").fill_null(value=False) & ~pl.col("is_fee") & _runs()
     named = priced & pl.col("gpu_model").is_not_null()
     bucket = pl.col("namespace").replace_strict(BUCKETS, default=None, return_dtype=pl.String)

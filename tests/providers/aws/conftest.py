@@ -106,7 +106,8 @@ class Told:
         one = reading(*paths)
         assert one.charges is not None
         assert one.totals is not None
-        self.charges = one.charges.collect().sort("hour", "residual", "billed_cost", "effective_cost")
+        order = ("hour", "residual", "billed_cost", "effective_cost", "node", "workload", "purchase_option")
+        self.charges = one.charges.collect().sort(order)
         self.claims = together([] if one.claims is None else [one.claims], CLAIMS, DEFAULT_TAGS).collect()
         self.totals = one.totals.collect()
         self.found = one.found
@@ -119,7 +120,9 @@ class Told:
 
     @property
     def work(self) -> pl.DataFrame:
-        return self.charges.filter(pl.col("residual").is_null()).sort("effective_cost", "billed_cost")
+        return self.charges.filter(pl.col("residual").is_null()).sort(
+            "effective_cost", "billed_cost", "node", "workload", "purchase_option"
+        )
 
     @property
     def codes(self) -> set[str]:

@@ -39,7 +39,9 @@ def read_rows(folder: Path, rows: Rows) -> tuple[pl.DataFrame, dict[str, Diagnos
     frame.write_parquet(folder / "bill.parquet")
     reading = read([File(path=str(folder / "bill.parquet"), name="bill", kind="focus")], DEFAULT_TAGS)
     assert reading.charges is not None
-    charges = reading.charges.collect().sort("hour", "node", "workload", "gpu_hours", "effective_cost")
+    charges = reading.charges.collect().sort(
+        "hour", "node", "workload", "gpu_hours", "effective_cost", "purchase_option"
+    )
     return charges, {item.code: item for item in reading.found()}
 
 

@@ -53,7 +53,7 @@ def reading(*paths: Path) -> Reading:
 def charges(*paths: Path) -> pl.DataFrame:
     frame = reading(*paths).charges
     assert frame is not None
-    return frame.collect().sort("hour", "residual", "effective_cost", "billed_cost", "node")
+    return frame.collect().sort("hour", "residual", "effective_cost", "billed_cost", "node", "purchase_option")
 
 
 def totals(*paths: Path) -> list[tuple[str, int, float]]:
