@@ -1,7 +1,7 @@
 """Cells of FOCUS files -> typed values, as vendors really write them: text, numbers, times, and JSON however stored."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -9,6 +9,7 @@ import polars as pl
 
 from providers.columns import TIME
 from providers.scan import NULLS
+from providers.streaming import by_distinct
 
 _AMERICAN = ("%m/%d/%y", "%m/%d/%Y", "%m/%d/%y %H:%M", "%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S")
 _THOUSANDS = r"^[-+]?[$€£]?[-+]?\d{1,3}(?:,\d{3})*(?:\.\d*)?$"
@@ -48,21 +49,6 @@ class Cells:
         there = {name.casefold(): name for name in self.schema}
         columns = [there[name.casefold()] for name in names if name.casefold() in there]
         return [(name, self.schema[name]) for name in columns]
-
-
-def by_distinct(texts: pl.Expr, answer: Callable[[str], object], dtype: pl.DataType) -> pl.Expr:
-    """Return what a plain function answers to each text, asking it once for each distinct text of a batch.
-
-    Bills repeat themselves: a SKU, a set of tags or an hour stands in thousands of rows.
-    """
-
-    def answers(batch: pl.Series) -> pl.Series:
-        distinct = batch.drop_nulls().unique()
-        found = pl.Series(batch.name, [answer(text) for text in distinct], dtype=dtype)
-        numbers = pl.Series(range(len(distinct)), dtype=pl.UInt32)
-        return found.gather(batch.replace_strict(distinct, numbers, default=None, return_dtype=pl.UInt32))
-
-    return texts.map_batches(answers, return_dtype=dtype, is_elementwise=True)
 
 
 def pairs(text: str) -> dict[str, str]:

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 import polars as pl
 
 from providers.charges import Tags
-from providers.focus.cells import Cells, by_distinct, parsed
+from providers.focus.cells import Cells, parsed
 from providers.focus.gpus import GPU, gpu_of
 from providers.focus.tags import decoded
 from providers.focus.terms import IN_PARTS, provider_of
 from providers.focus.units import UNIT, unit_of
+from providers.streaming import by_distinct
 from providers.tables import InputError
 
 CONTRACT = pl.Struct({"id": pl.String(), "capacity": pl.Boolean()})

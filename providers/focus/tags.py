@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import polars as pl
 
 from providers.charges import Tags
-from providers.focus.cells import by_distinct, pairs
+from providers.focus.cells import pairs
+from providers.streaming import by_distinct
 
 NAMED_WORKLOAD = ("workload", "k8s-workload-name", "workload-name", "job")
 APPLICATION = ("app.kubernetes.io/name", "app", "application", "service", "name")

@@ -11,7 +11,6 @@ Fees move to usage in proportion to its credits and never change their sum, so t
 
 import polars as pl
 
-from providers.gcp.skus import is_fee, resource_class
 from providers.streaming import beside
 
 KEY = ("hour", "match")
@@ -22,8 +21,9 @@ def matched(lines: pl.LazyFrame) -> pl.LazyFrame:
 
     match pairs fees with usage in an hour: the SKU of spend commitments, region and kind of resource of the others.
     """
-    fee, spends = is_fee(), pl.col("spend_credit") != 0
-    resource = pl.concat_str(["region", resource_class()], separator="|")
+    named = pl.any_horizontal("names_fee", pl.col("origin").is_not_null(), pl.col("offset") != 0)
+    fee, spends = named.fill_null(value=False), pl.col("spend_credit") != 0
+    resource = pl.concat_str(["region", "sku_class"], separator="|")
     credited = ~fee & (pl.col("committed_credit") != 0)
     of_fee = pl.when(pl.col("origin").is_not_null()).then("origin").when(pl.col("offset") == 0).then(resource)
     of_usage = pl.when(credited & spends).then("sku").when(credited).then(resource)
@@ -36,7 +36,7 @@ def matched(lines: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def pools(lines: pl.LazyFrame) -> pl.DataFrame:
+def pools(lines: pl.LazyFrame) -> pl.LazyFrame:
     """Return for each hour and match what fees cost, and how much of it usage takes for each dollar of credit.
 
     Returns hour, match, used (the part of the fees that usage takes), rate ($ of fee per $ of credit).
@@ -53,7 +53,6 @@ def pools(lines: pl.LazyFrame) -> pl.DataFrame:
             credit.filter(~fee).sum().alias("credits"),
             pl.col("origin").filter(fee).is_not_null().any().alias("is_spend"),
         )
-        .collect(engine="streaming")
     )
     covered = (pl.col("used_amount") / pl.col("committed")).clip(0.0, 1.0)
     share = pl.when(pl.col("is_spend") | (pl.col("committed") <= 0)).then(1.0).otherwise(covered)

@@ -14,17 +14,21 @@ def findings(lines: pl.LazyFrame, costs: pl.LazyFrame) -> list[Diagnostic]:
         InputError: a row has no time.
     """
     broken = {"without a usage_start_time": pl.col("hour").is_null(), "whose cost is no number": pl.col("is_bad")}
-    counts = lines.select(one.sum().alias(name) for name, one in broken.items()).collect(engine="streaming")
+    sums = lines.select(one.sum().alias(name) for name, one in broken.items())
+    counts, unknown = pl.collect_all([sums, _unknown(costs)], engine="streaming")
     for problem, rows in counts.row(0, named=True).items():
         if rows:
             said = f"has {rows:,} rows {problem}"
             raise InputError("the Google Cloud bill", said, "export the table again, with all its columns")
-    return _unknown(costs)
+    return _told(unknown)
 
 
-def _unknown(costs: pl.LazyFrame) -> list[Diagnostic]:
+def _unknown(costs: pl.LazyFrame) -> pl.LazyFrame:
     unknown = costs.filter(pl.col("is_gpu") & pl.col("gpu_model").is_null())
-    sums = unknown.group_by("description").agg(pl.col("effective_cost").sum()).collect(engine="streaming")
+    return unknown.group_by("description").agg(pl.col("effective_cost").sum())
+
+
+def _told(sums: pl.DataFrame) -> list[Diagnostic]:
     if sums.is_empty():
         return []
     shown = sums.sort("description").head(NAMED).iter_rows()

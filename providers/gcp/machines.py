@@ -3,7 +3,6 @@
 import polars as pl
 
 from providers.accelerators import instance_gpus
-from providers.gcp.skus import gpu_model, is_block, is_gpu, is_spot
 from providers.kubernetes import full_name, node_of
 from providers.streaming import beside
 
@@ -19,7 +18,7 @@ _KEY = ("machine_node", "hour")
 
 def noded(lines: pl.LazyFrame) -> pl.LazyFrame:
     """Add the machine of each row, and the GPUs of rows that price GPUs."""
-    gpu = is_gpu() & ~pl.col("is_fee")
+    gpu = pl.col("names_gpu").fill_null(value=False) & ~pl.col("is_fee")
     seconds = pl.col("unit").str.contains("second").fill_null(value=False)
     amount = pl.when(seconds).then(pl.col("amount") / 3600).otherwise("amount")
     return lines.with_columns(
@@ -29,11 +28,15 @@ def noded(lines: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def machines(lines: pl.LazyFrame) -> pl.DataFrame:
-    """Return the machines that have GPUs, hour by hour: their GPU model and instance type."""
-    rows = lines.filter("is_gpu").with_columns(named=gpu_model())
+def machines(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the machines that have GPUs, hour by hour: machine_node, hour, named (a GPU model) and machine."""
+    rows = lines.filter("is_gpu").rename({"sku_gpu": "named"})
     known = rows.group_by(_KEY).agg(pl.col("named").drop_nulls().first(), pl.col("machine").drop_nulls().first())
-    found = known.collect(engine="streaming").sort(_KEY)
+    return known.sort(_KEY)
+
+
+def modelled(found: pl.DataFrame) -> pl.DataFrame:
+    """Return `machines` with their GPU model, by instance type where that is known, and instance_type."""
     types = {name: instance_gpus("gcp", name) for name in found["machine"].unique().drop_nulls()}
     models = {name: gpus[0] for name, gpus in types.items() if gpus}
     by_type = pl.col("machine").replace_strict(models, default=None, return_dtype=pl.String)
@@ -83,9 +86,9 @@ def _runs() -> pl.Expr:
 def _option() -> pl.Expr:
     committed = pl.col("model").str.contains("(?i)cud|commit").fill_null(value=False)
     return (
-        pl.when(is_spot())
+        pl.when("sells_spot")
         .then(pl.lit("spot"))
-        .when(is_block())
+        .when("sells_block")
         .then(pl.lit("capacity_block"))
         .when(committed)
         .then(pl.lit("cud"))

@@ -1,7 +1,22 @@
 """What Google's SKU descriptions say: which GPU, whether core or memory, spot, reserved, or a commitment's fee."""
 
+import re
+from collections.abc import Mapping
+
 import polars as pl
 
+from providers.streaming import by_distinct
+
+SKU = pl.Struct(
+    {
+        "names_fee": pl.Boolean(),  # of a commitment
+        "names_gpu": pl.Boolean(),
+        "sku_gpu": pl.String(),  # canonical; null where it names none that is known
+        "sku_class": pl.String(),  # what a resource commitment and the usage that it covers share: the GPU, core or ram
+        "sells_spot": pl.Boolean(),
+        "sells_block": pl.Boolean(),  # capacity that was booked for some days
+    }
+)
 _GPUS = (  # most telling first; names as in Google's price list
     (r"h100 80gb (?:mega|plus)|h100 mega", "H100-SXM-80GB"),
     (r"h100", "H100-SXM-80GB"),
@@ -17,49 +32,29 @@ _GPUS = (  # most telling first; names as in Google's price list
     (r"v100", "V100-16GB"),
     (r"p100", "P100-16GB"),
 )
+_CLASSES = ((r"\bcore\b|\bcpu\b", "core"), (r"\bram\b|\bmemory\b", "ram"))
 _GPU_WORDS = r"nvidia|\bgpu\b|gpu slice|rtx 6000|\btpu\b"
+_FEES = r"^commitment|commitment fee|^fee sku|cud fee|committed use discount.*fee"
 
 
-def is_fee() -> pl.Expr:
-    """Return whether a row is the fee of a commitment."""
-    named = _text().str.contains(r"^commitment|commitment fee|^fee sku|cud fee|committed use discount.*fee")
-    return (named | pl.col("origin").is_not_null() | (pl.col("offset") != 0)).fill_null(value=False)
+def said(description: pl.Expr) -> pl.Expr:
+    """Return the fields of `SKU` for descriptions; all are null where there is none."""
+    return by_distinct(description, sku_of, SKU)
 
 
-def is_gpu() -> pl.Expr:
-    """Return whether a row prices GPUs in use."""
-    return _text().str.contains(_GPU_WORDS).fill_null(value=False) & ~is_fee()
+def sku_of(description: str) -> Mapping[str, object]:
+    """Return what one description says.
 
-
-def gpu_model() -> pl.Expr:
-    """Return the GPU that a description names; null where it names none that is known."""
-    chosen = pl.when(False).then(pl.lit(""))  # noqa: FBT003 - the seed of a chain
-    for pattern, model in _GPUS:
-        chosen = chosen.when(_text().str.contains(pattern)).then(pl.lit(model))  # type: ignore[assignment]
-    return chosen.otherwise(None)
-
-
-def resource_class() -> pl.Expr:
-    """Return what a resource commitment and the usage that it covers have in common: the GPU, core or ram."""
-    return (
-        pl.when(gpu_model().is_not_null())
-        .then(gpu_model())
-        .when(_text().str.contains(r"\bcore\b|\bcpu\b"))
-        .then(pl.lit("core"))
-        .when(_text().str.contains(r"\bram\b|\bmemory\b"))
-        .then(pl.lit("ram"))
-    )
-
-
-def is_spot() -> pl.Expr:
-    """Return whether a SKU is the spot price of something."""
-    return _text().str.contains("spot|preemptible").fill_null(value=False)
-
-
-def is_block() -> pl.Expr:
-    """Return whether a SKU is capacity that was booked for some days."""
-    return _text().str.contains(r"calendar|\bdws\b|future reservation").fill_null(value=False)
-
-
-def _text() -> pl.Expr:
-    return pl.col("description").str.to_lowercase()
+    >>> sku_of("Nvidia H100 80GB GPU attached to Spot Preemptible VMs")["sku_gpu"]
+    'H100-SXM-80GB'
+    """
+    text = description.lower()
+    gpu = next((model for pattern, model in _GPUS if re.search(pattern, text)), None)
+    return {
+        "names_fee": bool(re.search(_FEES, text)),
+        "names_gpu": bool(re.search(_GPU_WORDS, text)),
+        "sku_gpu": gpu,
+        "sku_class": gpu or next((name for pattern, name in _CLASSES if re.search(pattern, text)), None),
+        "sells_spot": bool(re.search("spot|preemptible", text)),
+        "sells_block": bool(re.search(r"calendar|\bdws\b|future reservation", text)),
+    }

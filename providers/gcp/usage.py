@@ -11,11 +11,11 @@ from providers.charges import CHARGES, Reading, Tags, shaped
 from providers.gcp.columns import normal
 from providers.gcp.commitments import amortised, matched, pools
 from providers.gcp.findings import findings
-from providers.gcp.machines import machines, noded, placed
+from providers.gcp.machines import machines, modelled, noded, placed
 from providers.recognise import File
 from providers.scan import scans
 
-PASSES = 5  # how often a row is read until the table stands, as measured
+PASSES = 3  # how often a row is read until the table stands, as measured
 _COSTS = ("list_cost", "billed_cost", "effective_cost")
 
 
@@ -27,7 +27,8 @@ def read(files: Sequence[File], tags: Tags) -> Reading:
     """
     lines = pl.concat([normal(frame, tags) for frame in scans([file.path for file in files], passes=PASSES)])
     timed = noded(matched(lines.with_columns(hour=pl.col("start").dt.truncate("1h"))))
-    costs = divided(placed(amortised(timed, pools(timed)), machines(timed)))
+    fees, found = pl.collect_all([pools(timed), machines(timed)], engine="streaming")
+    costs = divided(placed(amortised(timed, fees), modelled(found)))
     totals = lines.group_by("currency").agg(
         pl.len().alias("rows"), (pl.col("cost") + pl.col("credit")).sum().alias("billed_cost")
     )
