@@ -13,11 +13,11 @@ TAGS = Tags(chains={"team": ("Team", "owner", "namespace"), "project": ("app",),
 KEYS = ("Team", "team", "owner", "app", "k8s-label/app", "k8s-namespace-labels/Team", "other", "goog-k8s-cluster-name")
 PAIRS = pl.List(pl.Struct({"key": pl.String, "value": pl.String}))
 SCHEMA = pl.Schema({"labels": PAIRS, "system_labels": PAIRS, "tags": PAIRS, "project": pl.Struct({"labels": PAIRS})})
-VALUES = st.sampled_from(["a", " b ", "", "  ", None])
+VALUES = st.sampled_from(["a", "b", " c ", "", None])
 
 
 def lists():
-    found = st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=4)
+    found = st.dictionaries(st.sampled_from(KEYS), VALUES, min_size=1, max_size=6)
     return st.none() | found.map(lambda pairs: [{"key": key, "value": value} for key, value in pairs.items()])
 
 
@@ -43,7 +43,7 @@ def plainly(row, keys):
     return None
 
 
-@given(rows=st.lists(st.tuples(lists(), lists(), lists()), min_size=1, max_size=5))
+@given(rows=st.lists(st.tuples(lists(), lists(), lists()), min_size=4, max_size=12))
 def test_the_first_key_that_is_not_blank_counts_wherever_it_stands(rows):
     rows = [
         {"labels": one, "system_labels": None, "tags": two, "project": {"labels": three}} for one, two, three in rows
