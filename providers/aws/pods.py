@@ -8,6 +8,7 @@ from providers.aws.columns import NET, NUMBERS, TEXT, TIMES, Report
 from providers.aws.line_items import netted
 from providers.aws.tags import Lookup
 from providers.charges import Tags
+from providers.columns import TIME
 from providers.kubernetes import full_name, is_system, workload_of_pod
 
 _GPU, _CPU, _MEMORY = "-Accelerator-Hours", "-vCPU-Hours", "-GB-Hours"
@@ -59,7 +60,8 @@ def _by_arn(report: Report, look: Lookup) -> pl.DataFrame:
     cost = [
         pl.coalesce(report.number(NET[name]), report.number(NUMBERS[name])) for name in ("split_cost", "unused_cost")
     ]
-    last = pl.col(_ROW, *look.columns(nested=False)).max_by(report.time(TIMES["start"]))
+    begun = report.time(TIMES["start"]).fill_null(pl.lit(0).cast(TIME))  # a row without a time is one all the same
+    last = pl.col(_ROW, *look.columns(nested=False)).max_by(begun)
     rows = report.frame.with_row_index(_ROW).filter(report.is_split())
     sums = rows.group_by(report.text(TEXT["resource"]).alias("resource")).agg(
         last, has_gpu=holds.any(), rows=pl.len(), cost=pl.sum_horizontal(cost).sum()
@@ -72,12 +74,12 @@ def _with_nested(report: Report, holders: pl.DataFrame, look: Lookup) -> pl.Data
 
     Most pods of a steady cluster stand in the last hour.
     """
-    nested = look.columns(nested=True)
-    if not nested or holders.is_empty():
+    nested, wanted = look.columns(nested=True), holders[_ROW].sort()
+    if not nested or wanted.is_empty():
         return holders.with_columns(pl.lit(None, report.schema[name]).alias(name) for name in nested)
-    first, last = holders.select(pl.min(_ROW), pl.max(_ROW).alias("last")).row(0)
+    first, last = wanted[0], wanted[-1]
     part = report.frame.slice(first, last - first + 1).with_row_index(_ROW, first)
-    rows = part.filter(pl.col(_ROW).is_in(holders[_ROW].implode()))
+    rows = part.filter(pl.col(_ROW).is_in(wanted.implode()))
     return holders.join(rows.select(_ROW, *nested).collect(engine="streaming"), on=_ROW)
 
 

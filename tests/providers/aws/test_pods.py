@@ -119,3 +119,14 @@ def test_net_split_costs_count_where_there_are_any(told, cur):
 def test_fargate_is_billed_and_split_by_the_same_row(told, cur):
     one = told(cur.pod("ns/a", "vCPU", line_item_operation="FargatePod", line_item_unblended_cost=2.0))
     assert (one.claims.height, one.charges["residual"].to_list(), one.sums()[0]) == (0, ["other"], 2.0)
+
+
+def test_a_pod_whose_rows_have_no_time_is_not_lost(told, cur):
+    timed = cur.pod("ns/a-x2vkq", "vCPU", split=6.0, resource_tags={"user_team": "x"})
+    untimed = cur.pod(
+        "ns/b-x2vkq", "vCPU", split=4.0, line_item_usage_start_date=None, resource_tags={"user_team": "y"}
+    )
+    one = told(cur.machine(), timed, untimed)
+    assert sorted(one.claims["split_cost"]) == [4.0, 6.0]
+    alone = told(cur.machine(), untimed)
+    assert alone.claims["split_cost"].to_list() == [4.0]
