@@ -133,6 +133,8 @@ def test_an_unknown_profile_is_said(tmp_path, monkeypatch):
 
 
 def test_nobody_there_is_said(tmp_path, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "anybody")
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
     monkeypatch.setattr("providers.aws.storage.ATTEMPTS", 1)
     with pytest.raises(InputError, match=r"could not be read \(Could not connect"):
