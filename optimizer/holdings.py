@@ -64,6 +64,7 @@ def by_workload(
         _PAID.alias("paid"),
         "estimated",
     )
+    # Most pods of most bills run on machines without GPUs: they need not be held against the machines at all.
     wanted = wanted.filter(pl.col("slot").is_not_null() | (pl.col("gpu_hours") > 0))
     priced = beside(wanted, terms, ["slot"]).filter(pl.col("kind").is_not_null() | (pl.col("gpu_hours") > 0))
     lost = pl.col("kind").is_null()

@@ -37,7 +37,7 @@ def split_of(report: Report, tags: Tags) -> Split:
 
 def _claims(report: Report, holders: pl.DataFrame) -> pl.LazyFrame:
     rows = netted(report.split().lines(), [])
-    return rows.join(holders.lazy(), on="resource").with_columns(
+    return rows.join(holders.lazy(), on="resource", build_side="force_right").with_columns(
         hour=pl.col("start").dt.truncate("1h"),
         node=pl.col("parent").str.to_lowercase(),
         estimated=pl.lit(value=False),

@@ -39,6 +39,7 @@ def normal(frame: pl.LazyFrame, tags: Tags) -> pl.LazyFrame:
     """
     schema = frame.collect_schema()
     labels = Labels(schema, tags)
+    lists = labels.narrowed()
     opened = frame.select(
         *(field(path, schema).cast(pl.String).alias(name) for name, path in TEXT.items()),
         *(field(path, schema).cast(pl.Float64, strict=False).alias(name) for name, path in NUMBERS.items()),
@@ -50,10 +51,10 @@ def normal(frame: pl.LazyFrame, tags: Tags) -> pl.LazyFrame:
         _credit(schema, (SPEND,)).alias("spend_credit"),
         _credit(schema, (OFFSET,)).alias("offset"),
         said(field("sku.description", schema).cast(pl.String)).alias("says"),
-        *labels.narrowed(),
+        **lists,
     )
     return opened.select(
-        pl.exclude(*(one.meta.output_name() for one in labels.narrowed()), "currency", "cost"),
+        pl.exclude(*lists, "currency", "cost"),
         pl.col("currency").fill_null("USD"),
         pl.col("cost").fill_null(0.0),
         *labels.said(),

@@ -40,15 +40,15 @@ class Labels:
             for name, places in {**named, **own, **dimensions}.items()
         }
 
-    def narrowed(self) -> list[pl.Expr]:
-        """Return for each name and column the labels that may say it."""
-        return [
-            field(column, self._schema)
-            .list.eval(pl.element().filter(_KEY.cast(pl.String).is_in(keys)))
-            .alias(_list_of(name, column))
+    def narrowed(self) -> dict[str, pl.Expr]:
+        """Return for each name and column the labels that may say it, by what `said` calls the list."""
+        return {
+            _list_of(name, column): field(column, self._schema).list.eval(
+                pl.element().filter(_KEY.cast(pl.String).is_in(keys))
+            )
             for name, places in self._wanted.items()
             for column, keys in _by_column(places).items()
-        ]
+        }
 
     def said(self) -> list[pl.Expr]:
         """Return each name: the value under the first of its keys that is there and not blank."""

@@ -2,16 +2,20 @@
 
 import re
 import shlex
+from importlib.resources import files
 
 import msgspec
+import polars as pl
 import pytest
 from botocore import xform_name
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
-from app.reports import orders
+from app.reports import order_commands, orders
 from app.reports.planfile import decode
+from providers.accelerators import canonical
+from providers.gcp import resource_commitments
 
 GLOBAL = {"--region"}
 """Options of the command itself, which no operation has."""
@@ -171,6 +175,12 @@ PRICED = {
 """What both commands of az take: its source has them for `calculate` and `purchase` (2026-11)."""
 
 
+def google():
+    """Return the machines of Google's in the table of instance types, each with its GPU."""
+    table = pl.read_csv(files("data").joinpath("instance_types.csv").read_bytes(), infer_schema=False)
+    return table.filter(pl.col("provider") == "gcp").select("instance_type", "gpu_model").rows()
+
+
 def committed(bought, machine, gpus, **more):
     """Return the options of both commands for a commitment of Google Cloud, and all that is said."""
     terms = {"provider": "gcp", "instance_type": machine, "region": "us-central1", **more}
@@ -209,6 +219,18 @@ def test_a_commitment_of_gpus_names_its_reservation(bought, machine, gpus, kind,
     assert f'type = "MEMORY"\n        amount = "{memory}"' in text
     assert f'type = "{kind.upper().replace("-", "_")}"' in text
     assert 'existing_reservations = "projects/PROJECT/zones/ZONE/reservations/r-gpus"' in text
+
+
+def test_what_google_calls_machines_and_gpus_is_what_the_tables_know():
+    """Each series has machines whose GPU is the one that its accelerator names, and a price for such a commitment."""
+    for begin, (kind, accelerator) in order_commands.SERIES.items():
+        machines = {name: model for name, model in google() if name.startswith(begin)}
+        assert machines
+        assert {canonical(accelerator)} == set(machines.values())
+        assert kind.upper().replace("-", "_") in resource_commitments._HOSTS
+        assert accelerator in resource_commitments._GPUS
+    sold = tuple(order_commands.SERIES) + order_commands.BY_ACCOUNT_TEAM
+    assert [name for name, _ in google() if not name.startswith(sold)] == []
 
 
 @pytest.mark.parametrize("machine", ["a3-ultragpu-8g", "a4-highgpu-8g", "a4x-highgpu-4g"])

@@ -24,7 +24,7 @@ def lists():
 def told(rows, schema=SCHEMA, tags=TAGS):
     labels = Labels(schema, tags)
     frame = pl.DataFrame(rows, schema=schema).lazy()
-    return frame.with_columns(labels.narrowed()).select(labels.said()).collect(engine="streaming").to_dicts()
+    return frame.with_columns(**labels.narrowed()).select(labels.said()).collect(engine="streaming").to_dicts()
 
 
 def at(pairs, key):
